@@ -1,0 +1,231 @@
+"""Python in five lines: the same names and settings as the command line, objects wherever names."""
+
+import io
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+from PIL import Image
+from torch import nn
+
+from ganzoo.interfaces import Dataset, Observer
+from ganzoo.local import LocalDataset
+from ganzoo.made import load_generator
+from ganzoo.plan import resolve
+from ganzoo.registry import Registry
+from ganzoo.rundir import RunDir, find, runs_root
+from ganzoo.runner import resume as _resume
+from ganzoo.runner import train as _train
+from ganzoo.sampling import labels_for, sample
+from ganzoo.types import Pixels
+
+_SLOTS = ("generator", "discriminator", "loss", "regularizer", "augment", "schedule", "algorithm")
+
+
+@final
+class Run:
+    """A finished or running run; the folder is the object.
+
+    Attributes:
+        rundir: Its folder.
+    """
+
+    def __init__(self, rundir: RunDir, objects: Mapping[str, Any] | None = None) -> None:
+        self.rundir = rundir
+        self._objects = dict(objects or {})
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.rundir.path
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One row a tick; ``pandas.DataFrame(run.metrics)`` works."""
+        return self.rundir.read_metrics()
+
+    def samples(self) -> Image.Image:
+        """Return the newest grid; a notebook shows it."""
+        return Image.open(io.BytesIO(self.rundir.latest_sample.read_bytes()))
+
+    def generator(self, device: str | None = None) -> nn.Module:
+        """Return the averaged generator in evaluation mode."""
+        return load_generator(
+            self.rundir, Registry.discover(), device=device, objects=self._objects
+        )
+
+    def sample(self, count: int = 64, *, seed: int = 0, label: int | None = None) -> Pixels:
+        """Make pictures: number i from seed ``seed + i``.
+
+        Args:
+            count: How many.
+            seed: Of the first.
+            label: Their class; None for all classes in turn.
+
+        Returns:
+            uint8 [n, c, h, w] on the CPU.
+        """
+        from_record = self.rundir.read_info()["env"]["condition"]
+        classes = from_record["shape"][0] if from_record["kind"] == "classes" else 0
+        seeds = range(seed, seed + count)
+        return sample(self.generator(), seeds, labels_for(count, classes, label))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def train(
+    model: str,
+    *,
+    dataset: str | Dataset | Sequence[Any] | None = None,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    epochs: float | None = None,
+    kimg: float | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    resolution: int | None = None,
+    conditional: bool | None = None,
+    device: str | None = None,
+    out: str | Path | None = None,
+    observers: Sequence[Observer] | None = None,
+    **parts: Any,
+) -> Run:
+    """Train a model.
+
+    Args:
+        model: A recipe by name.
+        dataset: A name, a folder, a data set, or any map-style data set of (image, label).
+        preset: Of the recipe.
+        settings: Values by dotted key, ``{"training.batch_size": 32}``.
+        epochs: Length in epochs; give one of epochs, kimg, steps and minutes.
+        kimg: Length in thousands of real images.
+        steps: Length in steps.
+        minutes: Length in minutes.
+        seed: Of every random stream.
+        resolution: Pixels per side.
+        conditional: Tell both players the class.
+        device: ``cpu``, ``cuda`` ...; None for the best there is.
+        out: Where runs are kept; None for ``./runs``.
+        observers: Who is shown ticks and events; None for lines on stderr.
+        **parts: ``loss="hinge"``, ``regularizer="r1"`` or a list, or the objects themselves.
+
+    Raises:
+        GanzooError: Whatever goes wrong; see :mod:`ganzoo.errors`.
+    """
+    registry = Registry.discover()
+    objects: dict[str, Any] = {}
+    overrides = dict(settings or {})
+    short = {"seed": seed, "resolution": resolution, "conditional": conditional}
+    short |= {"kimg": kimg, "minutes": minutes}
+    overrides |= {f"training.{k}": v for k, v in short.items() if v is not None}
+    replace: dict[str, str] = {}
+    add: dict[str, list[str]] = {}
+    for kind, given in {"dataset": dataset, **parts}.items():
+        _sort(kind, given, replace=replace, add=add, objects=objects, overrides=overrides)
+    plan = resolve(
+        registry, model, preset=preset, replace=replace, add=add, overrides=overrides
+    )
+    finished = _train(
+        plan,
+        registry,
+        out=None if out is None else Path(out),
+        device=device,
+        observers=_watching(observers),
+        epochs=epochs,
+        steps=steps,
+        objects=objects,
+        command=["python", *sys.argv[:1]],
+    )
+    return Run(RunDir.open(finished.run), objects)
+
+
+def resume(
+    run: str | Path | Run = "last",
+    *,
+    kimg: str | float | None = None,
+    minutes: float | None = None,
+    device: str | None = None,
+    observers: Sequence[Observer] | None = None,
+    **objects: Any,
+) -> Run:
+    """Continue a run exactly where it stopped.
+
+    Args:
+        run: As :func:`load`.
+        kimg: A new end, 600, or "+100" after the old one.
+        minutes: Go on for so long.
+        device: As :func:`train`.
+        observers: As :func:`train`.
+        **objects: Parts that were handed in when the run was made.
+    """
+    found = run if isinstance(run, Run) else load(run)
+    handed = {**found._objects, **{k: _as_dataset(k, v) for k, v in objects.items()}}
+    _resume(
+        found.rundir,
+        Registry.discover(),
+        device=device,
+        observers=_watching(observers),
+        kimg=None if kimg is None else str(kimg),
+        minutes=minutes,
+        objects=handed,
+    )
+    return Run(found.rundir, handed)
+
+
+def load(run: str | Path = "last") -> Run:
+    """Return a run by number, name, path, ``last`` or ``best``."""
+    return Run(find(runs_root(), str(run)))
+
+
+def _sort(
+    kind: str,
+    given: Any,
+    *,
+    replace: dict[str, str],
+    add: dict[str, list[str]],
+    objects: dict[str, Any],
+    overrides: dict[str, Any],
+) -> None:
+    """Put one argument where it belongs: a name, several names, a folder, or an object."""
+    if given is None:
+        return
+    many = kind in ("regularizer", "augment", "schedule")
+    for each in given if many and isinstance(given, list | tuple) else [given]:
+        if not isinstance(each, str | Path):
+            slot = f"{kind}.{type(each).__name__.lower()}" if many else kind
+            objects[slot] = _as_dataset(kind, each)
+        elif many:
+            add.setdefault(kind, []).append(str(each))
+        elif kind == "dataset" and Path(each).is_dir():
+            replace[kind], overrides["dataset.path"] = "folder", os.fspath(each)
+        else:
+            replace[kind] = str(each)
+
+
+def _as_dataset(kind: str, given: Any) -> Any:
+    if kind != "dataset" or isinstance(given, Dataset | str):
+        return given
+    return LocalDataset(given)
+
+
+def _watching(observers: Sequence[Observer] | None) -> Sequence[Observer]:
+    return _Lines.default() if observers is None else observers
+
+
+class _Lines:
+    """The plain trace on stderr, for people who gave no observer."""
+
+    @staticmethod
+    def default() -> Sequence[Observer]:
+        return [_Lines()]
+
+    def show(self, event: Any) -> None:
+        """Print a tick as one line."""
+        readings = getattr(event, "readings", None)
+        if readings is not None:
+            shown = "  ".join(f"{name} {value:.3f}" for name, value in readings.items())
+            print(f"{event.nimg / 1000:8.0f} kimg  {shown}", file=sys.stderr)

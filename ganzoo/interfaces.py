@@ -1,0 +1,254 @@
+"""The seam: what every part of a GAN is, on one page.
+
+A plugin implements these, ganzoo calls them, and neither knows more of the other. Networks are
+protocols (any ``nn.Module`` with the right ``forward`` will do); the rest are abstract bases that
+carry defaults. Every part is built as ``Part(env, *, options...)``: the keyword-only parameters of
+the constructor are the part's settings.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from ganzoo.types import Features, Images, Labels, Latents, Logits, Pixels, Values
+
+if TYPE_CHECKING:
+    from ganzoo.algorithm import Play, RunView
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the pictures are conditioned on.
+
+    Attributes:
+        kind: ``none``; ``classes`` (an index); ``vector``; ``image``.
+        shape: (number of classes,), (vector length,) or (c, h, w); empty for ``none``.
+    """
+
+    kind: Literal["none", "classes", "vector", "image"] = "none"
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Env:
+    """What a part may know about the run it is built for: what is made, and given what.
+
+    Attributes:
+        image_shape: (channels, height, width) of one image.
+        condition: What both players are told; by default nothing.
+    """
+
+    image_shape: tuple[int, int, int]
+    condition: Condition = Condition()
+
+    @property
+    def channels(self) -> int:
+        """Colour channels."""
+        return self.image_shape[0]
+
+    @property
+    def resolution(self) -> int:
+        """Pixels per side."""
+        return self.image_shape[-1]
+
+    @property
+    def num_classes(self) -> int:
+        """Classes the players are told; 0 when unconditional."""
+        return self.condition.shape[0] if self.condition.kind == "classes" else 0
+
+    @staticmethod
+    def classes(image_shape: tuple[int, int, int], num_classes: int) -> "Env":
+        """Return the environment of a class-conditional run (0 classes: unconditional)."""
+        if num_classes == 0:
+            return Env(image_shape)
+        return Env(image_shape, Condition("classes", (num_classes,)))
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What a data set holds, known from listings and headers alone.
+
+    Attributes:
+        image_shape: (channels, height, width) as :meth:`Dataset.load` gives them.
+        count: Number of images.
+        num_classes: Number of classes; 0 without labels.
+        class_counts: Images of each class; empty without labels or when not known yet.
+        class_names: What the classes are called; empty without names.
+    """
+
+    image_shape: tuple[int, int, int]
+    count: int
+    num_classes: int = 0
+    class_counts: tuple[int, ...] = ()
+    class_names: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """A network that makes images from latents; an ``nn.Module``.
+
+    Returns images, or a mapping with ``image`` and extras that a regularizer may ask for (``w``).
+    """
+
+    z_dim: int
+
+    def __call__(
+        self, z: Latents, labels: Labels | None = None
+    ) -> Images | Mapping[str, Tensor]: ...
+
+
+@runtime_checkable
+class Discriminator(Protocol):
+    """A network that judges images; an ``nn.Module``.
+
+    Returns raw logits (never a sigmoid), one an image or one a patch, or a mapping with ``logits``
+    and extras (``features``, ``class_logits``).
+
+    Optional class attributes, read with their default where absent: ``mixes_samples`` (False):
+    the answer for one image depends on its batch mates; ``bounds_slope`` (empty): see
+    :class:`Regularizer`.
+    """
+
+    def __call__(
+        self, images: Images, labels: Labels | None = None
+    ) -> Logits | Mapping[str, Tensor]: ...
+
+
+class Loss(ABC):
+    """What each player minimizes, as a pure function of logits.
+
+    Element-wise: the trainer takes the mean once. Logits of patches are averaged after the loss.
+
+    Attributes:
+        paired: The generator's side wants real logits too (relativistic losses).
+        needs_bounded_slope: Meaningless unless something bounds the discriminator's slope.
+        mixes_samples: The loss of one sample depends on its batch mates.
+    """
+
+    paired: ClassVar[bool] = False
+    needs_bounded_slope: ClassVar[bool] = False
+    mixes_samples: ClassVar[bool] = False
+
+    @abstractmethod
+    def discriminator(self, real: Logits, fake: Logits) -> Values:
+        """Return what the discriminator minimizes."""
+
+    @abstractmethod
+    def generator(self, fake: Logits, real: Logits | None = None) -> Values:
+        """Return what the generator minimizes; ``real`` is given when the loss is paired."""
+
+    def readings(self, real: Logits, fake: Logits) -> Mapping[str, Tensor]:
+        """Return scalars for people, by the name of their column in the trace."""
+        return {"C(real)": real.mean(), "C(fake)": fake.mean(), "gap": real.mean() - fake.mean()}
+
+
+class Regularizer(ABC):
+    """A penalty added to what a player minimizes.
+
+    Attributes:
+        on: The players that pay it.
+        input_grads: Images whose gradient it takes: ``real``, ``fake`` or both.
+        second_order: It differentiates a gradient, so the phase must run uncompiled.
+        bounds_slope: Where it bounds the discriminator's slope: at ``real``, at ``fake`` or both.
+        per_sample: It is wrong when the discriminator mixes samples (batch norm).
+        weight: Factor of the penalty, the paper's gamma or lambda.
+        interval: It acts every so many steps, and then that much stronger.
+    """
+
+    on: ClassVar[tuple[str, ...]] = ("discriminator",)
+    input_grads: ClassVar[tuple[str, ...]] = ()
+    second_order: ClassVar[bool] = False
+    bounds_slope: ClassVar[frozenset[str]] = frozenset()
+    per_sample: ClassVar[bool] = False
+    mixes_samples: ClassVar[bool] = False
+    weight: float = 1.0
+    interval: int = 1
+
+    @abstractmethod
+    def penalty(self, play: "Play") -> Values:
+        """Return the penalty before its weight."""
+
+
+class Augment(ABC):
+    """A differentiable change of images before the discriminator sees them, real and fake alike."""
+
+    @abstractmethod
+    def __call__(self, images: Images, rng: torch.Generator) -> Images:
+        """Return changed images; all randomness comes from ``rng``."""
+
+
+class Schedule(ABC):
+    """A part that changes settings while training: rates, stages, batch size."""
+
+    @abstractmethod
+    def step_start(self, run: "RunView") -> None:
+        """Act before a step; called as a run hook."""
+
+
+class Dataset(ABC):
+    """Where real images come from."""
+
+    @abstractmethod
+    def describe(self, resolution: int | None = None) -> DataInfo:
+        """Return what :meth:`load` would give, from listings and headers only.
+
+        Args:
+            resolution: Pixels per side; None for the data's own.
+
+        Raises:
+            DataError: The data is missing, empty or unsuitable.
+        """
+
+    @abstractmethod
+    def load(self, resolution: int | None = None) -> tuple[Pixels, Labels | None]:
+        """Return every image, square and of one size, with its class where there are classes.
+
+        Raises:
+            DataError: A file cannot be read; the message names it.
+        """
+
+
+class Extractor(Protocol):
+    """A network that turns pixels into features for a metric."""
+
+    def __call__(self, pixels: Pixels) -> Features: ...
+
+
+class Metric(ABC):
+    """A number that compares generated with real images in a space of features.
+
+    Attributes:
+        protocol: What was compared and how, printed beside every value.
+    """
+
+    protocol: ClassVar[str]
+
+    @abstractmethod
+    def score(self, real: Features, fake: Features) -> Mapping[str, float]:
+        """Return values by name."""
+
+
+class Observer(Protocol):
+    """Consumes what a run reports: ticks and events; never changes training."""
+
+    def show(self, event: Any) -> None:
+        """Take note of one event."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Any part with a state that a resumed run must find again: numbers, text and tensors."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Any:
+        """Take a state that :meth:`state_dict` gave."""
+
+
+BOUNDED = frozenset({"real", "fake"})
+"""Where the slope must be bounded for a loss that needs it."""

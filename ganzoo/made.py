@@ -1,0 +1,103 @@
+"""Pictures from a finished run: only its generator, its settings and its record are needed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from ganzoo import build
+from ganzoo.errors import CheckpointError, RecipeError
+from ganzoo.files import write_aside
+from ganzoo.identity import check_local, env_of
+from ganzoo.pictures import save_grid
+from ganzoo.plan import Plan
+from ganzoo.registry import Registry
+from ganzoo.rundir import RunDir
+from ganzoo.sampling import labels_for, sample
+from ganzoo.training import checkpoint
+from ganzoo.training import device as devices
+
+
+def load_generator(
+    run: RunDir,
+    registry: Registry,
+    *,
+    device: str | None = None,
+    at: int | None = None,
+    objects: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Return the averaged generator of a run, in evaluation mode.
+
+    Args:
+        run: The run.
+        registry: What names mean.
+        device: Where it shall lie; None for the best there is.
+        at: The checkpoint, in images shown; None for the newest.
+        objects: The generator itself, when the run was made with an object.
+
+    Raises:
+        CheckpointError: There is no such checkpoint.
+    """
+    info = run.read_info()
+    generator_only = {"made_by": {"generator": info["made_by"]["generator"]}}
+    check_local(generator_only, objects or {}, trust_code=True)  # -p named its file
+    moments = checkpoint.moments(run.checkpoints)
+    if not moments:
+        raise CheckpointError(
+            f"{run.title} has no checkpoint yet", hint=f"ganzoo resume {run.number}"
+        )
+    if at is not None and at not in moments:
+        known = ", ".join(str(moment) for moment in moments)
+        raise CheckpointError(f"{run.title} has no checkpoint at {at} images; it has {known}")
+    path = run.checkpoint(max(moments) if at is None else at)
+    plan = Plan.from_file(registry, run.config)
+    network = build.generator(registry, plan, env_of(info), objects)
+    network.load_state_dict(checkpoint.load_group(path, "generator_ema"))
+    return network.to(devices.candidates(device)[0]).eval()
+
+
+def make_pictures(
+    run: RunDir,
+    registry: Registry,
+    *,
+    seeds: Sequence[int],
+    label: int | None = None,
+    device: str | None = None,
+    output: Path | None = None,
+    at: int | None = None,
+) -> Path:
+    """Make pictures from a run's averaged generator and write them.
+
+    Args:
+        run: The run.
+        registry: What names mean.
+        seeds: One a picture.
+        label: Their class; None for all classes in turn.
+        device: As :func:`load_generator`.
+        output: ``.png`` for a grid, ``.safetensors`` for uint8 ``images`` [n, c, h, w] and int64
+            ``labels``; None for a grid in the run's ``made/`` folder.
+        at: As :func:`load_generator`.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        RecipeError: The output is of another kind.
+    """
+    path = output or run.next_made() / "grid.png"
+    if path.suffix not in (".png", ".safetensors"):
+        raise RecipeError(f"{path}: write a .png or a .safetensors file")
+    generator = load_generator(run, registry, device=device, at=at)
+    labels = labels_for(len(seeds), env_of(run.read_info()).num_classes, label)
+    pixels = sample(generator, seeds, labels)
+    if path.suffix == ".png":
+        save_grid(path, pixels)
+        return path
+    tensors = {"images": pixels}
+    if labels is not None:
+        tensors["labels"] = labels.to(torch.int64)
+    write_aside(path, save(tensors))
+    return path

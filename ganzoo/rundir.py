@@ -1,0 +1,400 @@
+"""A run's folder: the one room that spells its file names, and reads and writes its records.
+
+Folders are numbered and never shared or overwritten. Files of a moment are named by the images
+shown to the discriminator so far (nimg), nine digits. Readers ignore keys they do not know.
+"""
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, final
+
+from ganzoo.errors import DataError, GanzooError, RecipeError, did_you_mean
+from ganzoo.files import Lock, append_line, write_aside, writing
+
+SCHEMA = 1
+"""Version of run.json that is written; older ones are read, newer ones refused."""
+
+_NUMBERED = re.compile(r"(\d{4,})-(.+)")
+
+
+def moment(nimg: int) -> str:
+    """Return the name of a moment: ``000180224`` after 180,224 images."""
+    return f"{nimg:09d}"
+
+
+def moment_of(name: str) -> int | None:
+    """Return the images shown at a moment, or None when the name is not one."""
+    if re.fullmatch("[0-9]{9,18}", name) is None or moment(int(name)) != name:
+        return None
+    return int(name)
+
+
+def slug(column: str) -> str:
+    """Return a column's name as the trace spells it: ``D(real)`` becomes ``d_real``."""
+    return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+
+
+def runs_root(out: Path | None = None) -> Path:
+    """Return where runs are kept: ``out``, else ``$GANZOO_RUNS``, else ``runs`` right here."""
+    return out if out is not None else Path(os.environ.get("GANZOO_RUNS") or "runs")
+
+
+@final
+@dataclass(frozen=True)
+class RunDir:
+    """One run's folder.
+
+    Attributes:
+        path: The folder; it exists.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str) -> Self:
+        """Make the next numbered folder, ``0007-<name>``, with a first run.json.
+
+        Raises:
+            MachineError: The folder cannot be made.
+        """
+        tail = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.") or "run"
+        with writing(root):
+            root.mkdir(parents=True, exist_ok=True)
+            path = _next_folder(root, tail)
+            run = cls(path)
+            run.samples.mkdir()
+            run.checkpoints.mkdir()
+        run.write_info({"name": tail, "started": _now()})
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Take an existing folder.
+
+        Raises:
+            RecipeError: It is not a run's folder.
+        """
+        if not (path / "run.json").is_file():
+            found = "has no run.json" if path.is_dir() else "does not exist"
+            raise RecipeError(
+                f"{path}: not a run, it {found}; name a run by number, name or folder",
+                hint="ganzoo runs",
+            )
+        return cls(path)
+
+    @property
+    def number(self) -> int | None:
+        """The run's number; None when its folder was renamed."""
+        found = _NUMBERED.fullmatch(self.path.resolve().name)
+        return int(found[1]) if found else None
+
+    @property
+    def name(self) -> str:
+        """The folder's name without its number: ``dcgan-digits``."""
+        found = _NUMBERED.fullmatch(self.path.resolve().name)
+        return found[2] if found else self.path.resolve().name
+
+    @property
+    def title(self) -> str:
+        """What messages call it: ``run 7``."""
+        return f"run {self.number if self.number is not None else self.path}"
+
+    def hold(self) -> Lock:
+        """Return the lock that a writer of this folder holds."""
+        return Lock(self.lock, self.title)
+
+    # -- where things are
+
+    @property
+    def lock(self) -> Path:
+        """Says who writes here."""
+        return self.path / ".lock"
+
+    @property
+    def info(self) -> Path:
+        """What the run is, and how it stands."""
+        return self.path / "run.json"
+
+    @property
+    def config(self) -> Path:
+        """The complete recipe, ready to run again."""
+        return self.path / "config.toml"
+
+    @property
+    def metrics(self) -> Path:
+        """The trace: one object a tick."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """Remarks, resumes, evaluations."""
+        return self.path / "events.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the sample grids."""
+        return self.path / "samples"
+
+    def sample(self, nimg: int) -> Path:
+        """The grid of a moment."""
+        return self.samples / f"{moment(nimg)}.png"
+
+    @property
+    def real_sample(self) -> Path:
+        """A grid of real images."""
+        return self.samples / "real.png"
+
+    @property
+    def latest_sample(self) -> Path:
+        """A copy of the newest grid."""
+        return self.samples / "latest.png"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    def checkpoint(self, nimg: int) -> Path:
+        """The checkpoint of a moment, a folder."""
+        return self.checkpoints / moment(nimg)
+
+    @property
+    def evaluations(self) -> Path:
+        """Folder of scores with their recipe."""
+        return self.path / "eval"
+
+    def evaluation(self, nimg: int) -> Path:
+        """The scores of a moment."""
+        return self.evaluations / f"{moment(nimg)}.json"
+
+    @property
+    def made(self) -> Path:
+        """Folder of what was sampled later."""
+        return self.path / "made"
+
+    def next_made(self) -> Path:
+        """Make and return the next numbered folder for samples: ``made/0001``.
+
+        Raises:
+            MachineError: It cannot be made.
+        """
+        with writing(self.made):
+            self.made.mkdir(exist_ok=True)
+            numbers = [int(p.name) for p in self.made.iterdir() if p.name.isdecimal()]
+            number = max(numbers, default=0) + 1
+            while True:
+                folder = self.made / f"{number:04d}"
+                if _made_by_us(folder):
+                    return folder
+                number += 1
+
+    @property
+    def crash(self) -> Path:
+        """Folder of what helps to explain a crash."""
+        return self.path / "crash"
+
+    @property
+    def report(self) -> Path:
+        """The self-contained page."""
+        return self.path / "report.html"
+
+    # -- records
+
+    def read_info(self) -> dict[str, Any]:
+        """Return run.json.
+
+        Raises:
+            DataError: It is missing, damaged, without a schema, or from a newer ganzoo.
+        """
+        try:
+            info = json.loads(self.info.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{self.info}: cannot be read ({error}); restore the file") from error
+        schema = info.get("schema") if isinstance(info, dict) else None
+        if type(schema) is not int or schema < 1:
+            raise DataError(f"{self.info}: not written by ganzoo, it has no schema; restore the file")
+        if schema > SCHEMA:
+            raise DataError(
+                f"{self.info}: has schema {schema}, this ganzoo reads {SCHEMA}; update ganzoo"
+            )
+        return dict(info)
+
+    def write_info(self, info: Mapping[str, Any]) -> None:
+        """Replace run.json; the schema is added."""
+        text = json.dumps({"schema": SCHEMA, **info, }, indent=2, ensure_ascii=False)
+        write_aside(self.info, text + "\n")
+
+    def update_info(self, **changes: Any) -> dict[str, Any]:
+        """Change some keys of run.json, keep the others, and return the whole."""
+        info = {**self.read_info(), **changes}
+        self.write_info(info)
+        return info
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add a line to the trace; columns become slugs, numbers that are not finite null."""
+        append_line(self.metrics, _line({slug(name): value for name, value in row.items()}))
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the trace, without torn lines."""
+        return list(_rows(self.metrics))
+
+    def truncate_metrics(self, nimg: int) -> None:
+        """Drop what the trace says of later moments, so that a resumed run doubles nothing."""
+        if not self.metrics.exists():
+            return
+        kept = [row for row in _rows(self.metrics) if not _later(row, nimg)]
+        write_aside(self.metrics, "".join(f"{_line(row)}\n" for row in kept))
+
+    def append_event(self, kind: str, **fields: Any) -> None:
+        """Note what happened, with the time (UTC)."""
+        append_line(self.events, _line({"time": _now(), "kind": kind, **fields}))
+
+    def read_events(self) -> list[dict[str, Any]]:
+        """Return what happened, without torn lines."""
+        return list(_rows(self.events))
+
+
+def listing(root: Path) -> list[RunDir]:
+    """Return the runs in a folder by number; folders that are no runs are passed over."""
+    runs = [RunDir(path) for path in _entries(root) if (path / "run.json").is_file()]
+    numbered = [(run.number, run.path.name, run) for run in runs if run.number is not None]
+    return [run for _, _, run in sorted(numbered, key=lambda item: item[:2])]
+
+
+def find(root: Path, word: str) -> RunDir:
+    """Return the run somebody means.
+
+    Args:
+        root: Where runs are kept.
+        word: A number (``7``, ``0007``), a folder or the beginning of its name with or without
+            the number, ``last``, or ``best`` (the lowest ``best.value`` in run.json among runs
+            with the metric and the data of the newest scored run).
+
+    Raises:
+        RecipeError: There is none, or more than one.
+    """
+    runs = listing(root)
+    if word == "best":
+        return _best(root, runs)
+    if word == "last" and runs:
+        return runs[-1]
+    if word.isdecimal():
+        matches = [run for run in runs if run.number == int(word)]
+    elif (Path(word) / "run.json").is_file():
+        return RunDir.open(Path(word))
+    else:
+        exact = [run for run in runs if word in (run.path.name, run.name)]
+        matches = exact or [run for run in runs if _begins(run, word)]
+    if not matches or not word:
+        raise _unknown(root, runs, word)
+    if len(matches) > 1:
+        names = ", ".join(run.path.name for run in matches[-5:])
+        raise RecipeError(f"{len(matches)} runs in {_shown(root)} are called {word!r}: {names};"
+                          " give the number")
+    return matches[0]
+
+
+def _best(root: Path, runs: Iterable[RunDir]) -> RunDir:
+    scored: list[tuple[Any, float, RunDir]] = []
+    for run in runs:
+        try:
+            info = run.read_info()
+        except GanzooError:
+            continue
+        best = info.get("best")
+        if isinstance(best, dict) and isinstance(best.get("value"), int | float):
+            scored.append(((best.get("metric"), info.get("data")), best["value"], run))
+    if not scored:
+        raise RecipeError(f"no run in {_shown(root)} has a score yet", hint="ganzoo eval last")
+    rivals = [entry for entry in scored if entry[0] == scored[-1][0]]
+    return min(rivals, key=lambda entry: entry[1])[2]
+
+
+def _begins(run: RunDir, word: str) -> bool:
+    return run.path.name.startswith(word) or run.name.startswith(word)
+
+
+def _unknown(root: Path, runs: list[RunDir], word: str) -> RecipeError:
+    if not runs:
+        return RecipeError(f"no runs in {_shown(root)} yet; start one with ganzoo train")
+    names = [run.path.name for run in runs] + [run.name for run in runs]
+    near = did_you_mean(word, names)
+    return RecipeError(f"no run called {word!r} in {_shown(root)}.{near}", hint="ganzoo runs")
+
+
+def _shown(root: Path) -> str:
+    return str(root) if root.is_absolute() else f"./{root.as_posix()}"
+
+
+def _next_folder(root: Path, tail: str) -> Path:
+    """Make the next numbered folder; no number is given twice, whatever the names.
+
+    A number is reserved by the exclusive ``.0007`` while its folder is looked for and made.
+    """
+    number = max(_numbers(root), default=0) + 1
+    while True:
+        reserved = root / f".{number:04d}"
+        if _made_by_us(reserved):
+            try:
+                if number not in _numbers(root):
+                    folder = root / f"{number:04d}-{tail}"
+                    folder.mkdir()
+                    return folder
+            finally:
+                reserved.rmdir()
+        number += 1
+
+
+def _numbers(root: Path) -> set[int]:
+    found = (_NUMBERED.fullmatch(path.name) for path in _entries(root))
+    return {int(match[1]) for match in found if match}
+
+
+def _entries(root: Path) -> list[Path]:
+    try:
+        return sorted(root.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _made_by_us(folder: Path) -> bool:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    """Strict JSON has no word for a number that is not finite."""
+    plain = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def _later(row: Mapping[str, Any], nimg: int) -> bool:
+    reached = row.get("nimg")
+    return isinstance(reached, int | float) and reached > nimg
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

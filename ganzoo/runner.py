@@ -1,0 +1,368 @@
+"""Conducts one run: build, pull ticks, write, save, show. The command line and Python share it."""
+
+import math
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, final
+
+import torch
+
+from ganzoo import build
+from ganzoo.data.resident import Resident
+from ganzoo.errors import DivergedError, RecipeError
+from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked, Waiting
+from ganzoo.identity import check_data, check_local, environment, identity, short
+from ganzoo.interfaces import Observer
+from ganzoo.pictures import save_grid
+from ganzoo.plan import Plan
+from ganzoo.registry import Registry
+from ganzoo.rundir import RunDir, runs_root
+from ganzoo.sampling import labels_for, sample
+from ganzoo.training import checkpoint
+from ganzoo.training import device as devices
+from ganzoo.training.ticks import Tick
+from ganzoo.training.trainer import Trainer
+
+GRID = 64
+"""Pictures in the grid of a run; grid picture i is made from seed i."""
+
+
+@final
+@dataclass
+class Session:
+    """One sitting of one run: from the first word to the last.
+
+    Attributes:
+        run: The run folder; held by this process.
+        built: The parts.
+        observers: Who is told.
+        notes: Sentences that people should read once.
+        saved: Images shown at the newest checkpoint.
+    """
+
+    run: RunDir
+    built: build.Outline
+    observers: Sequence[Observer]
+    notes: list[str] = field(default_factory=list)
+    saved: int = -1
+
+    def tell(self, event: Event) -> None:
+        """Show an event to every observer."""
+        for observer in self.observers:
+            observer.show(event)
+
+    def picture(self, trainer: Trainer) -> None:
+        """Write the grid of the averaged generator."""
+        classes = self.built.env.num_classes
+        count = classes * 8 if 0 < classes <= 16 else GRID
+        pixels = sample(trainer.average.network, range(count), labels_for(count, classes))
+        path = self.run.sample(trainer.nimg)
+        for target in (path, self.run.latest_sample):
+            save_grid(target, pixels, classes if 0 < classes <= 16 else None)
+        self.tell(Pictured(path, trainer.nimg, "generated"))
+
+    def save(self, trainer: Trainer) -> None:
+        """Write a checkpoint of the whole state."""
+        path = checkpoint.save(
+            self.run.checkpoints,
+            trainer.nimg,
+            trainer.state_dict(),
+            keep=self.built.plan.training.keep,
+        )
+        self.saved = trainer.nimg
+        self.tell(Saved(path, trainer.nimg))
+
+
+def train(
+    plan: Plan,
+    registry: Registry,
+    *,
+    out: Path | None = None,
+    device: str | None = None,
+    observers: Sequence[Observer] = (),
+    epochs: float | None = None,
+    steps: int | None = None,
+    objects: Mapping[str, Any] | None = None,
+    command: Sequence[str] = (),
+) -> Finished:
+    """Start a run and train it to its end.
+
+    Args:
+        plan: What to train.
+        registry: What names mean.
+        out: Where runs are kept; None for GANZOO_RUNS or ``./runs``.
+        device: ``auto`` (None), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        observers: Who is told.
+        epochs: Length in epochs of the data, in place of the plan's.
+        steps: Length in steps, in place of the plan's.
+        objects: Parts that were handed in, by slot.
+        command: What was typed, for the record.
+
+    Raises:
+        GanzooError: Whatever goes wrong; see :mod:`ganzoo.errors`.
+    """
+    built = build.outline(plan, registry, objects)
+    built = _with_length(built, epochs, steps)
+    chosen, notes = _choose_device(built, device)
+    model, dataset = short(plan.model), built.dataset_name
+    run = RunDir.create(runs_root(out), f"{model}-{dataset}")
+    with run.hold():
+        run.config.write_text(built.plan.to_toml(), encoding="utf-8", newline="\n")
+        run.update_info(**identity(built, chosen, command), model=model, dataset=dataset)
+        session = Session(run, built, observers, [*built.notes, *notes])
+        return _train(session, chosen)
+
+
+def resume(
+    run: RunDir,
+    registry: Registry,
+    *,
+    device: str | None = None,
+    observers: Sequence[Observer] = (),
+    kimg: str | None = None,
+    minutes: float | None = None,
+    start: int | None = None,
+    trust_code: bool = False,
+    objects: Mapping[str, Any] | None = None,
+) -> Finished:
+    """Continue a run exactly where its newest checkpoint left it.
+
+    Args:
+        run: The run.
+        registry: What names mean.
+        device: As :func:`train`.
+        observers: Who is told.
+        kimg: A new end, ``600``, or ``+100`` after the old one; None for the old one.
+        minutes: Go on for so long instead.
+        start: Continue from this checkpoint, in images shown; None for the newest valid one.
+        trust_code: Run parts that came from a local file.
+        objects: Parts that were handed in when the run was made, by slot.
+
+    Raises:
+        CheckpointError: There is none that could be used.
+        DataError: The data is not what the run was trained on.
+    """
+    info = run.read_info()
+    check_local(info, objects or {}, trust_code=trust_code)
+    with run.hold():
+        loaded = checkpoint.load(run.checkpoints, start)
+        plan = _longer(Plan.from_file(registry, run.config), kimg, minutes, run, loaded.nimg)
+        built = build.outline(plan, registry, objects)
+        chosen, notes = _choose_device(built, device)
+        notes += [f"checkpoint {name} was not used: {why}" for name, why in loaded.rejected]
+        before = info.get("environment", {})
+        now = environment(chosen)
+        notes += [
+            f"not bit-exact: {key} {before[key]} -> {now[key]}"
+            for key in now
+            if key in before and before[key] != now[key]
+        ]
+        run.config.write_text(built.plan.to_toml(), encoding="utf-8", newline="\n")
+        run.truncate_metrics(loaded.nimg)
+        run.append_event("resumed", nimg=loaded.nimg)
+        session = Session(run, built, observers, [*built.notes, *notes], saved=loaded.nimg)
+        return _train(session, chosen, loaded.groups)
+
+
+def _train(
+    session: Session, chosen: torch.device, groups: Mapping[str, Any] | None = None
+) -> Finished:
+    """Open the data, restore what there is, and play to the end."""
+    built, run = session.built, session.run
+    training = built.plan.training
+    session.tell(Waiting(f"opening {built.dataset_name}"))
+    pixels, labels = built.dataset.load(training.resolution)
+    data = Resident(pixels, labels, chosen, training.seed)
+    check_data(run, data.fingerprint())
+    torch.manual_seed(training.seed)
+    total = None if training.minutes else math.ceil(training.kimg * 1000)
+    trainer = Trainer(built.with_data(data), chosen, total_nimg=total)
+    if groups is not None:
+        trainer.load_state_dict(groups)
+    run.update_info(status="running", pid=os.getpid(), host=socket.gethostname())
+    session.tell(_started(session, trainer))
+    if groups is None:
+        with torch.random.fork_rng(devices=[]):
+            save_grid(run.real_sample, pixels[:: max(1, len(pixels) // GRID)][:GRID])
+        session.tell(Pictured(run.real_sample, 0, "real"))
+        session.picture(trainer)
+    try:
+        caught = _pull(session, trainer)
+    except BaseException as error:
+        status = "diverged" if isinstance(error, DivergedError) else "crashed"
+        _end(session, trainer, status)
+        raise
+    unfinished = total is not None and trainer.nimg < total
+    return _end(session, trainer, "stopped" if caught or unfinished else "done", caught)
+
+
+def _pull(session: Session, trainer: Trainer) -> int | None:
+    """Pull every tick and do what is due; returns the signal that ended it, if any did."""
+    training = session.built.plan.training
+    every = _tick_nimg(session.built, trainer.total_nimg)
+    ends = time.monotonic() + training.minutes * 60 if training.minutes else math.inf
+    drawn = trainer.nimg
+    with _stop_signals() as caught:
+        for tick in trainer.ticks(every, stop=lambda: bool(caught) or time.monotonic() > ends):
+            last = not tick.regular or tick.nimg == trainer.total_nimg or bool(caught)
+            if tick.regular:
+                _write(session, tick)
+                if last or _due(drawn, tick.nimg, training.sample_kimg):
+                    session.picture(trainer)
+                    drawn = tick.nimg
+            if last or _due(max(session.saved, 0), tick.nimg, training.checkpoint_kimg):
+                session.save(trainer)
+    if session.saved != trainer.nimg:
+        session.save(trainer)
+    return caught[0] if caught else None
+
+
+def _write(session: Session, tick: Tick) -> None:
+    row = {
+        "kimg": tick.kimg,
+        "nimg": tick.nimg,
+        "step": tick.step,
+        "epoch": tick.epoch,
+        "wall_sec": round(tick.wall_sec, 3),
+        "cpu_sec": round(tick.cpu_sec, 3),
+    }
+    session.run.append_metrics({**row, **tick.readings})
+    session.tell(
+        Ticked(tick.step, tick.nimg, tick.epoch, tick.readings, tick.wall_sec, tick.cpu_sec)
+    )
+
+
+def _end(session: Session, trainer: Trainer, status: str, caught: int | None = None) -> Finished:
+    run = session.run
+    run.update_info(status=status, nimg=trainer.nimg, wall_sec=round(trainer.clock.wall_sec, 3))
+    run.append_event(status, nimg=trainer.nimg)
+    newest = run.latest_sample if run.latest_sample.exists() else None
+    event = Finished(run.path, status, trainer.nimg, trainer.clock.wall_sec, newest, caught)
+    session.tell(event)
+    return event
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Note the first Ctrl-C or SIGTERM for the next step boundary; the second ends at once."""
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if caught:
+            os._exit(128 + number)
+        caught.append(number)
+
+    try:
+        before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: whoever owns it handles signals
+        before = {}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _due(since: int, nimg: int, every_kimg: float | None) -> bool:
+    """Return whether a multiple of the interval lies between two moments."""
+    if every_kimg is None:
+        return True
+    every = every_kimg * 1000
+    return math.floor(nimg / every) > math.floor(since / every)
+
+
+def _tick_nimg(built: build.Outline, total: int | None) -> int:
+    """Return the images between two ticks: an epoch, made to fit the length of the run."""
+    training = built.plan.training
+    if training.tick_kimg is not None:
+        return max(1, round(training.tick_kimg * 1000))
+    epoch = built.info.count
+    if total is None:
+        return max(epoch, 10_000)
+    return max(min(epoch, total // 5), total // 100, training.batch_size)
+
+
+def _with_length(
+    built: build.Outline, epochs: float | None, steps: int | None
+) -> build.Outline:
+    """Turn epochs or steps into images."""
+    training = built.plan.training
+    if epochs is not None:
+        kimg = epochs * built.info.count / 1000
+    elif steps is not None:
+        built.algorithm.bind(built.loss, built.regularizers)
+        moves = int(getattr(built.algorithm, "d_steps", 1))
+        kimg = steps * training.batch_size * moves / 1000
+    else:
+        return built
+    plan = replace(built.plan, training=replace(training, kimg=kimg, minutes=None))
+    return replace(built, plan=plan)
+
+
+def _longer(
+    plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, nimg: int
+) -> Plan:
+    """Return the plan of a run with a new end."""
+    training = plan.training
+    if minutes is not None:
+        return replace(plan, training=replace(training, minutes=minutes))
+    if kimg is not None:
+        try:
+            end = float(kimg) + (nimg / 1000 if training.minutes else training.kimg) * (
+                kimg.startswith("+")
+            )
+        except ValueError:
+            raise RecipeError(f"--kimg {kimg!r} is no number; write 600 or +100") from None
+        training = replace(training, kimg=end, minutes=None)
+    if training.minutes is None and nimg >= training.kimg * 1000:
+        raise RecipeError(
+            f"{run.title} is done at {nimg / 1000:g} kimg; go on with --kimg +{training.kimg:g}"
+        )
+    return replace(plan, training=training)
+
+
+def _choose_device(built: build.Outline, name: str | None) -> tuple[torch.device, list[str]]:
+    """Return the device, and what to say about the ones that were passed over."""
+    notes = []
+    for candidate in devices.candidates(name):
+        if candidate.type == "cpu" or name not in (None, "auto"):
+            if name in (None, "auto") and not notes and devices.card_present():
+                notes.append(f"an NVIDIA card is here, but {devices.why_no_cuda()}")
+            return candidate, notes
+        off = devices.disagreement(built.networks, built.env, built.z_dim, candidate)
+        if off <= devices.TOLERANCE:
+            return candidate, notes
+        notes.append(
+            f"{devices.in_words(candidate)} is not used: its gradients differ from the CPU's by"
+            f" {off:.1e} (--device {candidate} uses it all the same)"
+        )
+    return torch.device("cpu"), notes
+
+
+def _started(session: Session, trainer: Trainer) -> Started:
+    built = session.built
+    training = built.plan.training
+    return Started(
+        run=session.run.path,
+        model=short(built.plan.model),
+        dataset=built.dataset_name,
+        image_shape=built.env.image_shape,
+        count=built.info.count,
+        num_classes=built.env.num_classes,
+        device=devices.in_words(trainer.device),
+        precision=trainer.precision.name,
+        seed=training.seed,
+        batch_size=training.batch_size,
+        total_nimg=trainer.total_nimg,
+        minutes=training.minutes,
+        from_nimg=trainer.nimg,
+        nimg=lambda: trainer.nimg,
+        notes=tuple(session.notes),
+    )

@@ -1,0 +1,163 @@
+"""The standard parts, entry point ``std``: descriptions only, by the door every plugin uses."""
+
+from collections.abc import Iterable
+
+from ganzoo.hookspecs import hookimpl
+from ganzoo.spec import Component, Recipe, component
+
+_LOSSES = (
+    component(
+        "loss",
+        "minimax",
+        "ganzoo.losses:Minimax",
+        "the two-player game as first written; the generator's gradient fades early",
+        paper="Generative Adversarial Nets, eq. 1 (Goodfellow et al., 2014),"
+        " https://arxiv.org/abs/1406.2661",
+    ),
+    component(
+        "loss",
+        "ns",
+        "ganzoo.losses:NonSaturating",
+        "non-saturating: the generator maximizes log D(fake); the default",
+        paper="Generative Adversarial Nets, section 3 (Goodfellow et al., 2014),"
+        " https://arxiv.org/abs/1406.2661",
+        aliases=("non-saturating", "logistic"),
+    ),
+    component(
+        "loss",
+        "lsgan",
+        "ganzoo.losses:LeastSquares",
+        "least squares towards 1 for real and 0 for fake",
+        paper="Least Squares Generative Adversarial Networks (Mao et al., 2017),"
+        " https://arxiv.org/abs/1611.04076",
+        aliases=("least-squares",),
+    ),
+    component(
+        "loss",
+        "hinge",
+        "ganzoo.losses:Hinge",
+        "only logits inside the margin teach the discriminator",
+        paper="Geometric GAN (Lim and Ye, 2017), https://arxiv.org/abs/1705.02894",
+    ),
+    component(
+        "loss",
+        "wgan",
+        "ganzoo.losses:Wasserstein",
+        "difference of mean logits; needs a penalty or layers that bound the slope",
+        paper="Wasserstein GAN (Arjovsky et al., 2017), https://arxiv.org/abs/1701.07875",
+        aliases=("wasserstein",),
+    ),
+)
+
+_REGULARIZERS = (
+    component(
+        "regularizer",
+        "r1",
+        "ganzoo.regularizers:R1",
+        "half the squared slope of the discriminator at real images",
+        paper="Which Training Methods for GANs do actually Converge?, eq. 9"
+        " (Mescheder et al., 2018), https://arxiv.org/abs/1801.04406",
+    ),
+    component(
+        "regularizer",
+        "r2",
+        "ganzoo.regularizers:R2",
+        "half the squared slope of the discriminator at fake images",
+        paper="Which Training Methods for GANs do actually Converge?, eq. 10"
+        " (Mescheder et al., 2018), https://arxiv.org/abs/1801.04406",
+    ),
+    component(
+        "regularizer",
+        "gp",
+        "ganzoo.regularizers:GradientPenalty",
+        "pulls the slope between real and fake images to 1",
+        paper="Improved Training of Wasserstein GANs, eq. 3 (Gulrajani et al., 2017),"
+        " https://arxiv.org/abs/1704.00028",
+        aliases=("gradient-penalty",),
+    ),
+    component(
+        "regularizer",
+        "drift",
+        "ganzoo.regularizers:Drift",
+        "keeps the logits of real images near 0",
+        paper="Progressive Growing of GANs, appendix A.1 (Karras et al., 2018),"
+        " https://arxiv.org/abs/1710.10196",
+    ),
+    component(
+        "regularizer",
+        "clip",
+        "ganzoo.regularizers:WeightClip",
+        "clips the discriminator's weights after each of its moves",
+        paper="Wasserstein GAN, Algorithm 1 (Arjovsky et al., 2017),"
+        " https://arxiv.org/abs/1701.07875",
+        aliases=("weight-clip",),
+    ),
+)
+
+_TRAINING = (
+    component(
+        "schedule",
+        "decay",
+        "ganzoo.schedules:Decay",
+        "learning rates fall in a line to their end value in the last part of the run",
+    ),
+    component(
+        "schedule",
+        "cosine",
+        "ganzoo.schedules:Cosine",
+        "learning rates fall along half a cosine",
+        paper="SGDR: Stochastic Gradient Descent with Warm Restarts, eq. 5"
+        " (Loshchilov and Hutter, 2017), https://arxiv.org/abs/1608.03983",
+    ),
+    component(
+        "algorithm",
+        "adversarial",
+        "ganzoo.adversarial:Adversarial",
+        "some moves of the discriminator, then one of the generator; the default",
+        paper="Generative Adversarial Nets, Algorithm 1 (Goodfellow et al., 2014),"
+        " https://arxiv.org/abs/1406.2661",
+    ),
+)
+
+_DATASETS = (
+    component(
+        "dataset",
+        "digits",
+        "ganzoo.data.digits:Digits",
+        "handwriting drawn from strokes at any resolution, 10 classes; made here, no download",
+    ),
+    component(
+        "dataset",
+        "mnist",
+        "ganzoo.data.torchvision_sets:Mnist",
+        "handwritten digits, 28 px, grey, 10 classes; 60,000 images",
+        paper="Gradient-based learning applied to document recognition (LeCun et al., 1998)",
+    ),
+    component(
+        "dataset",
+        "fashion-mnist",
+        "ganzoo.data.torchvision_sets:FashionMnist",
+        "pieces of clothing, 28 px, grey, 10 classes; 60,000 images",
+        paper="Fashion-MNIST (Xiao et al., 2017), https://arxiv.org/abs/1708.07747",
+    ),
+    component(
+        "dataset",
+        "cifar10",
+        "ganzoo.data.torchvision_sets:Cifar10",
+        "small photographs, 32 px, colour, 10 classes; 50,000 images",
+        paper="Learning Multiple Layers of Features from Tiny Images (Krizhevsky, 2009)",
+        aliases=("cifar-10",),
+    ),
+    component(
+        "dataset",
+        "folder",
+        "ganzoo.data.folder:Folder",
+        "your own pictures: a folder, flat or with one folder a class",
+    ),
+)
+
+
+@hookimpl
+def ganzoo_register() -> Iterable[Component | Recipe]:
+    """Return the standard losses, regularizers, schedules, algorithm and data sets."""
+    return (*_LOSSES, *_REGULARIZERS, *_TRAINING, *_DATASETS)

@@ -1,0 +1,111 @@
+"""Which device trains: asked for, or the best one that gives the same answers as the CPU."""
+
+import copy
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.algorithm import D, Draw, G
+from ganzoo.errors import MachineError, did_you_mean
+from ganzoo.interfaces import Env
+
+TOLERANCE = 1e-3
+"""Largest relative difference between a device and the CPU at which the device is trusted."""
+
+_KNOWN = ("auto", "cpu", "cuda", "mps")
+
+
+def candidates(name: str | None) -> list[torch.device]:
+    """Return the devices to try, best first.
+
+    Args:
+        name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; None or ``auto`` for the best there is.
+
+    Raises:
+        MachineError: The device that was asked for is not there; says why and the cure.
+    """
+    word = (name or "auto").split(":")[0]
+    if word not in _KNOWN:
+        raise MachineError(f"no device called {name!r}.{did_you_mean(word, _KNOWN)}")
+    if word == "cuda" and not torch.cuda.is_available():
+        raise MachineError(f"PyTorch sees no CUDA device ({why_no_cuda()})", hint="--device cpu")
+    if word == "mps" and not torch.backends.mps.is_available():
+        raise MachineError("PyTorch sees no Apple GPU (MPS)", hint="--device cpu")
+    if word != "auto":
+        return [torch.device(str(name))]
+    found = [torch.device("cuda", 0)] if torch.cuda.is_available() else []
+    found += [torch.device("mps")] if torch.backends.mps.is_available() else []
+    return [*found, torch.device("cpu")]
+
+
+def why_no_cuda() -> str:
+    """Return one clause that says why torch cannot use an NVIDIA card, and the cure."""
+    build = torch.version.cuda
+    if build is None:
+        return f"torch {torch.__version__} is a build without CUDA; install a CUDA build of torch"
+    if not card_present():
+        return f"torch {torch.__version__}, no NVIDIA driver found"
+    return (
+        f"torch {torch.__version__} wants CUDA {build} and the driver is older;"
+        " update the driver or install a build of torch for it"
+    )
+
+
+def card_present() -> bool:
+    """Return whether the machine has an NVIDIA card, whatever torch thinks."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return False
+    try:
+        listed = subprocess.run([tool, "-L"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return listed.returncode == 0 and b"GPU" in listed.stdout
+
+
+def in_words(device: torch.device) -> str:
+    """Return a device for people: ``cuda:0 NVIDIA H200``, ``cpu (2 threads)``."""
+    if device.type == "cuda":
+        return f"{device} {torch.cuda.get_device_name(device)}"
+    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
+
+
+def disagreement(
+    networks: Mapping[str, nn.Module], env: Env, z_dim: int, device: torch.device
+) -> float:
+    """Return how far a device's gradients are from the CPU's on one step of the recipe.
+
+    Networks are copied and put in evaluation mode, so that nothing random differs.
+    """
+    here, there = (_slopes(networks, env, z_dim, d) for d in (torch.device("cpu"), device))
+    worst = 0.0
+    for name, slope in here.items():
+        scale = slope.abs().max().clamp(min=1e-6)
+        worst = max(worst, float((there[name].cpu() - slope).abs().max() / scale))
+    return worst
+
+
+def _slopes(
+    networks: Mapping[str, nn.Module], env: Env, z_dim: int, device: torch.device
+) -> Mapping[str, Tensor]:
+    """Return d logits / d parameters of both networks on a small fixed batch."""
+    if not {G, D} <= set(networks):
+        return {}
+    rng = torch.Generator().manual_seed(0)
+    real = (torch.rand(4, *env.image_shape, generator=rng) * 2 - 1).to(device)
+    z = torch.randn(4, z_dim, generator=rng).to(device)
+    labels = (torch.arange(4) % env.num_classes).to(device) if env.num_classes else None
+    nets = {role: copy.deepcopy(net).to(device).eval() for role, net in networks.items()}
+    image = Draw(nets[G], real, labels, z).made(graph=True)["image"]
+    out = nets[D](torch.cat([image, real]), None if labels is None else labels.repeat(2))
+    logits = out["logits"] if isinstance(out, Mapping) else out
+    logits.float().mean().backward()
+    return {
+        f"{role}.{name}": p.grad.float().cpu()
+        for role, net in nets.items()
+        for name, p in net.named_parameters()
+        if p.grad is not None
+    }

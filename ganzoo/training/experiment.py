@@ -1,0 +1,66 @@
+"""The parts of one run, built and fitted, before anything is trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import nn
+
+from ganzoo.algorithm import Algorithm
+from ganzoo.interfaces import Augment, Env, Loss, Regularizer, Schedule
+from ganzoo.plan import Optimizer, Training
+from ganzoo.types import Images, Labels
+
+
+class RealImages(Protocol):
+    """Real images on the training device, in an order that is a function of seed and position."""
+
+    @property
+    def count(self) -> int:
+        """Images in one epoch."""
+
+    def batch(self, start: int, size: int) -> tuple[Images, Labels | None]:
+        """Return images ``start`` to ``start + size`` of the endless sequence of epochs."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a trainer needs.
+
+    Attributes:
+        env: What the parts were built for.
+        networks: Modules by role.
+        algorithm: Who plays when.
+        loss: What the players minimize; None when the algorithm needs none.
+        regularizers: Penalties by name.
+        augments: Augmentations by name, in order.
+        schedules: Schedules by name.
+        data: Real images.
+        training: Settings of the run.
+        optimizers: Settings of each player's optimizer.
+    """
+
+    env: Env
+    networks: Mapping[str, nn.Module]
+    algorithm: Algorithm
+    loss: Loss | None
+    regularizers: Mapping[str, Regularizer]
+    augments: Mapping[str, Augment]
+    schedules: Mapping[str, Schedule]
+    data: RealImages
+    training: Training
+    optimizers: Mapping[str, Optimizer]
+
+    def parts(self) -> dict[str, object]:
+        """Return every part by its dotted slot, in the order run hooks are called."""
+        named: dict[str, object] = {"algorithm": self.algorithm}
+        if self.loss is not None:
+            named["loss"] = self.loss
+        groups: Mapping[str, Mapping[str, object]] = {
+            "regularizer": self.regularizers,
+            "augment": self.augments,
+            "schedule": self.schedules,
+        }
+        for kind, parts in groups.items():
+            named |= {f"{kind}.{name}": part for name, part in parts.items()}
+        return named

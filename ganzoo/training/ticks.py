@@ -1,0 +1,111 @@
+"""What training yields: a tick is a point where numbers are read; nothing is printed or saved."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from ganzoo.errors import DivergedError
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What happened since the last one.
+
+    Attributes:
+        step: Steps completed.
+        nimg: Real images shown to the discriminator.
+        epoch: The same in epochs of the data.
+        readings: Means since the last regular tick, by the name of their column.
+        wall_sec: Seconds of training, over all sessions of the run.
+        cpu_sec: CPU-seconds of training of this process, all threads, over all sessions.
+        regular: False at a stop request between two ticks: save, but write no row.
+    """
+
+    step: int
+    nimg: int
+    epoch: float
+    readings: Mapping[str, float]
+    wall_sec: float
+    cpu_sec: float
+    regular: bool = True
+
+    @property
+    def kimg(self) -> float:
+        """Thousands of real images shown."""
+        return self.nimg / 1000
+
+
+@final
+class Readings:
+    """Sums of scalars, kept on the device until a tick reads them."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    @torch.no_grad()
+    def add(self, name: str, value: Tensor) -> None:
+        """Add one scalar."""
+        value = value.detach().float()
+        if name in self._sums:
+            self._sums[name] += value
+        else:
+            self._sums[name] = value.clone()
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each scalar; waits for the device once.
+
+        Raises:
+            DivergedError: A mean is not finite.
+        """
+        if not self._sums:
+            return {}
+        sums = torch.stack(list(self._sums.values())).tolist()
+        means = {n: s / self._counts[n] for n, s in zip(self._sums, sums, strict=True)}
+        bad = [name for name, mean in means.items() if not abs(mean) < float("inf")]
+        if bad:
+            raise DivergedError(
+                f"{bad[0]} is no longer a finite number; lower the learning rate"
+                " (--set optimizer.discriminator.learning_rate=1e-4) or add a penalty"
+                " (--regularizer r1)"
+            )
+        return means
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._sums, self._counts = {}, {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return sums and counts."""
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Continue from sums and counts."""
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self._counts = dict(state["counts"])
+
+
+@final
+class Clock:
+    """Seconds of training, without what others do between two ticks."""
+
+    def __init__(self) -> None:
+        self.wall_sec, self.cpu_sec = 0.0, 0.0
+        self._since: tuple[float, float] | None = None
+
+    def start(self) -> None:
+        """Begin to count, unless it counts already."""
+        if self._since is None:
+            self._since = (time.perf_counter(), time.process_time())
+
+    def stop(self) -> None:
+        """Stop counting."""
+        if self._since is not None:
+            self.wall_sec += time.perf_counter() - self._since[0]
+            self.cpu_sec += time.process_time() - self._since[1]
+            self._since = None
