@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self, final
+from typing import final
 from weakref import WeakSet
 
 from ganzoo.errors import MachineError
@@ -37,9 +37,13 @@ def machine_error(path: Path, error: OSError) -> MachineError:
     """Return what to tell a user whose file could not be written."""
     why = error.strerror or str(error)
     if error.errno in _FULL:
-        return MachineError(f"{path}: the disk is full ({why}); free some room or use another --out")
+        return MachineError(
+            f"{path}: the disk is full ({why}); free some room or use another --out"
+        )
     if error.errno in _FORBIDDEN:
-        return MachineError(f"{path}: not allowed to write ({why}); choose another place with --out")
+        return MachineError(
+            f"{path}: not allowed to write ({why}); choose another place with --out"
+        )
     return MachineError(f"{path}: cannot be written ({why}); check the disk or use another --out")
 
 
@@ -131,7 +135,7 @@ class Lock:
         self.path, self.name = path, name
         self._handle: int | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Lock":
         """Take the lock.
 
         Raises:
@@ -219,7 +223,12 @@ _held: WeakSet[Lock] = WeakSet()
 def _forget_in_children() -> None:
     """A data worker that outlives a killed run must not keep its lock."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: [lock.forget() for lock in _held])
+        os.register_at_fork(after_in_child=_forget_all)
+
+
+def _forget_all() -> None:
+    for lock in _held:
+        lock.forget()
 
 
 def _system_locks() -> bool:

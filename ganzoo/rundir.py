@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, final
 
 from ganzoo.errors import DataError, GanzooError, RecipeError, did_you_mean
 from ganzoo.files import Lock, append_line, write_aside, writing
@@ -46,6 +46,17 @@ def runs_root(out: Path | None = None) -> Path:
 
 
 @final
+class _Inside:
+    """A path inside a run's folder."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: "RunDir", owner: type) -> Path:
+        return run.path / self.name
+
+
+@final
 @dataclass(frozen=True)
 class RunDir:
     """One run's folder.
@@ -57,7 +68,7 @@ class RunDir:
     path: Path
 
     @classmethod
-    def create(cls, root: Path, name: str) -> Self:
+    def create(cls, root: Path, name: str) -> "RunDir":
         """Make the next numbered folder, ``0007-<name>``, with a first run.json.
 
         Raises:
@@ -74,7 +85,7 @@ class RunDir:
         return run
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "RunDir":
         """Take an existing folder.
 
         Raises:
@@ -97,86 +108,34 @@ class RunDir:
     @property
     def name(self) -> str:
         """The folder's name without its number: ``dcgan-digits``."""
-        found = _NUMBERED.fullmatch(self.path.resolve().name)
-        return found[2] if found else self.path.resolve().name
+        folder = self.path.resolve().name
+        return folder if self.number is None else folder.split("-", 1)[1]
 
-    @property
-    def title(self) -> str:
-        """What messages call it: ``run 7``."""
-        return f"run {self.number if self.number is not None else self.path}"
-
-    def hold(self) -> Lock:
-        """Return the lock that a writer of this folder holds."""
-        return Lock(self.lock, self.title)
-
-    # -- where things are
-
-    @property
-    def lock(self) -> Path:
-        """Says who writes here."""
-        return self.path / ".lock"
-
-    @property
-    def info(self) -> Path:
-        """What the run is, and how it stands."""
-        return self.path / "run.json"
-
-    @property
-    def config(self) -> Path:
-        """The complete recipe, ready to run again."""
-        return self.path / "config.toml"
-
-    @property
-    def metrics(self) -> Path:
-        """The trace: one object a tick."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def events(self) -> Path:
-        """Remarks, resumes, evaluations."""
-        return self.path / "events.jsonl"
-
-    @property
-    def samples(self) -> Path:
-        """Folder of the sample grids."""
-        return self.path / "samples"
+    lock = _Inside(".lock")
+    info = _Inside("run.json")
+    config = _Inside("config.toml")
+    metrics = _Inside("metrics.jsonl")
+    events = _Inside("events.jsonl")
+    samples = _Inside("samples")
+    real_sample = _Inside("samples/real.png")
+    latest_sample = _Inside("samples/latest.png")
+    checkpoints = _Inside("checkpoints")
+    evaluations = _Inside("eval")
+    made = _Inside("made")
+    crash = _Inside("crash")
+    report = _Inside("report.html")
 
     def sample(self, nimg: int) -> Path:
-        """The grid of a moment."""
+        """Return the path of a moment's grid."""
         return self.samples / f"{moment(nimg)}.png"
 
-    @property
-    def real_sample(self) -> Path:
-        """A grid of real images."""
-        return self.samples / "real.png"
-
-    @property
-    def latest_sample(self) -> Path:
-        """A copy of the newest grid."""
-        return self.samples / "latest.png"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.path / "checkpoints"
-
     def checkpoint(self, nimg: int) -> Path:
-        """The checkpoint of a moment, a folder."""
+        """Return the path of a moment's checkpoint, a folder."""
         return self.checkpoints / moment(nimg)
 
-    @property
-    def evaluations(self) -> Path:
-        """Folder of scores with their recipe."""
-        return self.path / "eval"
-
     def evaluation(self, nimg: int) -> Path:
-        """The scores of a moment."""
+        """Return the path of a moment's scores."""
         return self.evaluations / f"{moment(nimg)}.json"
-
-    @property
-    def made(self) -> Path:
-        """Folder of what was sampled later."""
-        return self.path / "made"
 
     def next_made(self) -> Path:
         """Make and return the next numbered folder for samples: ``made/0001``.
@@ -186,25 +145,16 @@ class RunDir:
         """
         with writing(self.made):
             self.made.mkdir(exist_ok=True)
-            numbers = [int(p.name) for p in self.made.iterdir() if p.name.isdecimal()]
+            numbers = [int(path.name) for path in _entries(self.made) if path.name.isdecimal()]
             number = max(numbers, default=0) + 1
-            while True:
-                folder = self.made / f"{number:04d}"
-                if _made_by_us(folder):
-                    return folder
+            while not _made_by_us(self.made / f"{number:04d}"):
                 number += 1
+        return self.made / f"{number:04d}"
 
-    @property
-    def crash(self) -> Path:
-        """Folder of what helps to explain a crash."""
-        return self.path / "crash"
-
-    @property
-    def report(self) -> Path:
-        """The self-contained page."""
-        return self.path / "report.html"
-
-    # -- records
+    def hold(self) -> Lock:
+        """Return the lock that a writer of this folder holds."""
+        number = self.number
+        return Lock(self.lock, f"run {self.path if number is None else number}")
 
     def read_info(self) -> dict[str, Any]:
         """Return run.json.
@@ -218,7 +168,9 @@ class RunDir:
             raise DataError(f"{self.info}: cannot be read ({error}); restore the file") from error
         schema = info.get("schema") if isinstance(info, dict) else None
         if type(schema) is not int or schema < 1:
-            raise DataError(f"{self.info}: not written by ganzoo, it has no schema; restore the file")
+            raise DataError(
+                f"{self.info}: not written by ganzoo, it has no schema; restore the file"
+            )
         if schema > SCHEMA:
             raise DataError(
                 f"{self.info}: has schema {schema}, this ganzoo reads {SCHEMA}; update ganzoo"
@@ -227,7 +179,8 @@ class RunDir:
 
     def write_info(self, info: Mapping[str, Any]) -> None:
         """Replace run.json; the schema is added."""
-        text = json.dumps({"schema": SCHEMA, **info, }, indent=2, ensure_ascii=False)
+        whole = {"schema": SCHEMA} | {**info, "schema": SCHEMA}
+        text = json.dumps(_finite(whole), indent=2, ensure_ascii=False, allow_nan=False)
         write_aside(self.info, text + "\n")
 
     def update_info(self, **changes: Any) -> dict[str, Any]:
@@ -248,7 +201,7 @@ class RunDir:
         """Drop what the trace says of later moments, so that a resumed run doubles nothing."""
         if not self.metrics.exists():
             return
-        kept = [row for row in _rows(self.metrics) if not _later(row, nimg)]
+        kept = [row for row in _rows(self.metrics) if not row.get("nimg", 0) > nimg]
         write_aside(self.metrics, "".join(f"{_line(row)}\n" for row in kept))
 
     def append_event(self, kind: str, **fields: Any) -> None:
@@ -289,14 +242,18 @@ def find(root: Path, word: str) -> RunDir:
     elif (Path(word) / "run.json").is_file():
         return RunDir.open(Path(word))
     else:
-        exact = [run for run in runs if word in (run.path.name, run.name)]
-        matches = exact or [run for run in runs if _begins(run, word)]
+        names = [(run, (run.path.name, run.name)) for run in runs]
+        matches = [run for run, called in names if word in called]
+        matches = matches or [
+            run for run, (a, b) in names if a.startswith(word) or b.startswith(word)
+        ]
     if not matches or not word:
         raise _unknown(root, runs, word)
     if len(matches) > 1:
-        names = ", ".join(run.path.name for run in matches[-5:])
-        raise RecipeError(f"{len(matches)} runs in {_shown(root)} are called {word!r}: {names};"
-                          " give the number")
+        some = ", ".join(run.path.name for run in matches[-5:])
+        raise RecipeError(
+            f"{len(matches)} runs in {_shown(root)} are called {word!r}: {some}; give the number"
+        )
     return matches[0]
 
 
@@ -316,15 +273,10 @@ def _best(root: Path, runs: Iterable[RunDir]) -> RunDir:
     return min(rivals, key=lambda entry: entry[1])[2]
 
 
-def _begins(run: RunDir, word: str) -> bool:
-    return run.path.name.startswith(word) or run.name.startswith(word)
-
-
 def _unknown(root: Path, runs: list[RunDir], word: str) -> RecipeError:
     if not runs:
         return RecipeError(f"no runs in {_shown(root)} yet; start one with ganzoo train")
-    names = [run.path.name for run in runs] + [run.name for run in runs]
-    near = did_you_mean(word, names)
+    near = did_you_mean(word, [name for run in runs for name in (run.path.name, run.name)])
     return RecipeError(f"no run called {word!r} in {_shown(root)}.{near}", hint="ganzoo runs")
 
 
@@ -372,28 +324,26 @@ def _made_by_us(folder: Path) -> bool:
 
 
 def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(_finite(row), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
     """Strict JSON has no word for a number that is not finite."""
-    plain = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
-    for line in lines:
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             yield row
-
-
-def _later(row: Mapping[str, Any], nimg: int) -> bool:
-    reached = row.get("nimg")
-    return isinstance(reached, int | float) and reached > nimg
 
 
 def _now() -> str:

@@ -98,5 +98,5 @@ def _digest(pixels: torch.Tensor, labels: torch.Tensor | None) -> str:
     digest = sha256()
     for tensor in (pixels,) if labels is None else (pixels, labels):
         digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
-        digest.update(tensor.contiguous().numpy())
+        digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Handwritten digits that nobody wrote: drawn from strokes, at any resolution, the same everywhere.
+"""Handwriting that nobody wrote: digits drawn from strokes, at any resolution, alike everywhere.
 
 Every draw of an image comes before its resolution is asked for, so a digit keeps its hand when it
 is drawn larger. Images are made in chunks, each a pure function of (seed, split, chunk).
@@ -117,7 +117,7 @@ def _drawn(labels: Labels, *, resolution: int, rng: torch.Generator) -> Tensor:
 
 
 def _written(labels: Labels, rng: torch.Generator) -> Tensor:
-    """Return both ends of each segment [n, SEGMENTS, 2, (x, y)] around 0, from moved key points."""
+    """Return both ends of each segment [n, SEGMENTS, 2, (x, y)], each digit in its own hand."""
     letters, count = alphabet(), len(labels)
     share = torch.rand(count, generator=rng)
     way = letters.first[labels] + (share * letters.ways[labels]).long()
@@ -191,5 +191,7 @@ def _inked(lines: Tensor, pen: Tensor, *, resolution: int, soft: Tensor) -> Tens
     across = torch.exp(-sharpness * (grid - middle[..., :1]) ** 2) * weight.unsqueeze(-1)
     down = torch.exp(-sharpness * (grid - middle[..., 1:]) ** 2)  # [n, s, resolution]
     density = down.transpose(1, 2) @ across
-    inside = density.clamp_min_(1e-12).log_().div_(sharpness * 2 * pen.mean(1).view(-1, 1, 1))
-    return inside.div_(2 * (0.38 / resolution + 0.001) * soft).add_(0.5).clamp_(0, 1)
+    inside = density.clamp_min_(1e-12).log_() / (sharpness * 2 * pen.mean(1).view(-1, 1, 1))
+    edge = (0.38 / resolution + 0.001) * soft
+    ink: Tensor = inside.div_(2 * edge).add_(0.5).clamp_(0, 1)
+    return ink

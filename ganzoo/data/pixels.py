@@ -60,9 +60,10 @@ def _resized(square: Tensor, resolution: int) -> Tensor:
     count, channels, side, _ = square.shape
     resized = square.new_empty(count, channels, resolution, resolution)
     some = max(1, _AT_ONCE // (4 * channels * max(side, resolution) ** 2))
-    for part, target in zip(square.split(some), resized.split(some), strict=True):
+    for start in range(0, count, some):
+        place = slice(start, start + some)
         values = functional.interpolate(
-            part.float(), (resolution, resolution), mode="bicubic", antialias=True
+            square[place].float(), (resolution, resolution), mode="bicubic", antialias=True
         )
-        target.copy_(values.round_().clamp_(0, 255))
+        resized[place] = values.round_().clamp_(0, 255)
     return resized

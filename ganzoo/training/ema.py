@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 
 
-def half_life_decay(
-    batch_size: int, halflife_kimg: float, nimg: int, ramp: float | None
-) -> float:
+def half_life_decay(batch_size: int, halflife_kimg: float, nimg: int, ramp: float | None) -> float:
     """Return the weight that the average keeps over one step.
 
     Args:
@@ -37,7 +35,9 @@ class Average:
         ramp: See :func:`half_life_decay`.
     """
 
-    def __init__(self, network: nn.Module, halflife_kimg: float | None, ramp: float | None) -> None:
+    def __init__(
+        self, network: nn.Module, halflife_kimg: float | None, ramp: float | None
+    ) -> None:
         self.network = copy.deepcopy(network).requires_grad_(requires_grad=False)
         self._halflife_kimg, self._ramp = halflife_kimg, ramp
 

@@ -1,17 +1,162 @@
-"""Settings become optimizers, each in its fastest exact form."""
+"""Optimizers: made from settings, and kept by the names of their parameters.
 
-from collections.abc import Sequence
+The rule: a checkpoint knows parameters by name, so that a changed network is noticed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from ganzoo.plan import Optimizer
+from ganzoo.errors import CheckpointError
+from ganzoo.plan import Optimizer as Settings
+
+
+def pack_optimizer(optimizer: Optimizer, names: Mapping[int, str]) -> dict[str, Any]:
+    """Return an optimizer's state as a tree.
+
+    Args:
+        optimizer: Any of torch's.
+        names: A name for each parameter, by ``id``.
+
+    Raises:
+        CheckpointError: It trains a parameter without a name.
+    """
+    groups = [
+        {**_options(group), "params": [_name(x, names) for x in group["params"]]}
+        for group in optimizer.param_groups
+    ]
+    return {
+        "class": type(optimizer).__name__,
+        "groups": groups,
+        "shapes": {_name(x, names): list(x.shape) for x in _parameters(optimizer)},
+        "state": {_name(x, names): dict(state) for x, state in optimizer.state.items()},
+    }
+
+
+def unpack_optimizer(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> None:
+    """Give an optimizer the state of a tree, after everything was found to fit.
+
+    Args:
+        optimizer: Built like the one that was packed.
+        names: A name for each parameter, by ``id``.
+        tree: What :func:`pack_optimizer` returned.
+
+    Raises:
+        CheckpointError: Class, names, groups or shapes differ, or the tree is not a state.
+    """
+    try:
+        _check(optimizer, names, tree)
+        state = _torch_state(optimizer, names, tree)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CheckpointError(
+            f"the checkpoint holds no state of an optimizer ({type(error).__name__}: {error});"
+            " choose another one"
+        ) from error
+    optimizer.load_state_dict(state)
+
+
+def _check(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> None:
+    kind = type(optimizer).__name__
+    if tree["class"] != kind:
+        raise CheckpointError(
+            f"the checkpoint was made with the optimizer {tree['class']}, the run now has {kind};"
+            " resume with the settings it was started with"
+        )
+    shapes = {_name(x, names): list(x.shape) for x in _parameters(optimizer)}
+    lost, new = (
+        sorted(set(tree["shapes"]) - set(shapes)),
+        sorted(set(shapes) - set(tree["shapes"])),
+    )
+    if lost or new:
+        raise CheckpointError(
+            f"parameters differ: only in the checkpoint {lost[:5]}, only in the network"
+            f" {new[:5]}; resume with the network it was made with"
+        )
+    for name, shape in shapes.items():
+        if tree["shapes"][name] != shape:
+            raise CheckpointError(
+                f"{name}: has shape {tree['shapes'][name]} in the checkpoint and {shape} in the"
+                " network; resume with the network it was made with"
+            )
+    _check_groups(optimizer, names, tree)
+
+
+def _check_groups(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> None:
+    have = [{_name(x, names) for x in group["params"]} for group in optimizer.param_groups]
+    if [set(group["params"]) for group in tree["groups"]] != have:
+        raise CheckpointError(
+            f"the optimizer's parameters were grouped otherwise in the checkpoint"
+            f" ({len(tree['groups'])} groups, now {len(have)});"
+            " resume with the settings it was started with"
+        )
+    strangers = set(tree["state"]) - set(tree["shapes"])
+    if strangers:
+        raise ValueError(f"state of unknown parameters {sorted(strangers)[:5]}")
+
+
+def _torch_state(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> dict[str, Any]:
+    """Return what ``load_state_dict`` takes: parameters by position."""
+    position = {_name(x, names): i for i, x in enumerate(_parameters(optimizer))}
+    parameters = {_name(x, names): x for x in _parameters(optimizer)}
+    groups = [
+        {
+            **_options(group),
+            **_placed(_options(saved), group),
+            "params": [position[_name(x, names)] for x in group["params"]],
+        }
+        for group, saved in zip(optimizer.param_groups, tree["groups"], strict=True)
+    ]
+    state = {
+        position[name]: {key: _like(value, parameters[name]) for key, value in saved.items()}
+        for name, saved in tree["state"].items()
+    }
+    return {"state": state, "param_groups": groups}
+
+
+def _like(value: Any, parameter: Tensor) -> Any:
+    """Copy a saved value, laid out in memory as its parameter is: sums then round alike."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.shape != parameter.shape:
+        return value.clone()
+    return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)
+
+
+def _placed(saved: dict[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """Put options that are tensors (a capturable rate) where the optimizer keeps its own."""
+    return {
+        key: value.to(group[key].device, copy=True)
+        if isinstance(value, Tensor) and isinstance(group.get(key), Tensor)
+        else value
+        for key, value in saved.items()
+    }
+
+
+def _options(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in group.items() if key != "params"}
+
+
+def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:
+    for group in optimizer.param_groups:
+        yield from group["params"]
+
+
+def _name(parameter: Tensor, names: Mapping[int, str]) -> str:
+    if id(parameter) not in names:
+        raise CheckpointError(
+            f"the optimizer trains a parameter of shape {list(parameter.shape)} that no network"
+            " owns; train parameters of the networks only"
+        )
+    return names[id(parameter)]
 
 
 def make_optimizer(
-    settings: Optimizer, parameters: Sequence[nn.Parameter], device: torch.device
-) -> torch.optim.Optimizer:
-    """Return the optimizer of one player."""
+    settings: Settings, parameters: Sequence[nn.Parameter], device: torch.device
+) -> Optimizer:
+    """Return the optimizer of one player, in its fastest exact form."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.use == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=settings.betas[0], weight_decay=decay)

@@ -125,9 +125,7 @@ def _pack_dict(
     return dict(pairs)
 
 
-def _keep(
-    tensor: Tensor, place: str, path: tuple[str, ...], tensors: dict[str, Tensor]
-) -> str:
+def _keep(tensor: Tensor, place: str, path: tuple[str, ...], tensors: dict[str, Tensor]) -> str:
     """Copy a tensor under a name nobody has, so that no two share storage."""
     if tensor.layout != torch.strided or tensor.dtype not in _DTYPES or tensor.is_meta:
         found = f"{tensor.dtype} tensor ({tensor.layout}, {tensor.device.type})"

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from ganzoo.algorithm import Draw, Phase, Play, RunView, Term
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Stateful
-from ganzoo.training.checkpoint import pack_optimizer, unpack_optimizer
 from ganzoo.training.ema import Average
 from ganzoo.training.experiment import Experiment
-from ganzoo.training.optimizers import make_optimizer
+from ganzoo.training.optimizers import make_optimizer, pack_optimizer, unpack_optimizer
 from ganzoo.training.precision import Precision
 from ganzoo.training.ranks import Ranks
 from ganzoo.training.streams import Streams
@@ -78,9 +77,7 @@ class Trainer:
 
     # -- the loop ---------------------------------------------------------------------------
 
-    def ticks(
-        self, tick_nimg: int, *, stop: Callable[[], bool] = lambda: False
-    ) -> Iterator[Tick]:
+    def ticks(self, tick_nimg: int, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Tick]:
         """Train, and yield a tick whenever ``tick_nimg`` more images were shown.
 
         Args:
@@ -179,7 +176,9 @@ class Trainer:
             "readings": self.readings.state_dict(),
             "parts": parts,
         }
-        groups: dict[str, Any] = {role: dict(net.state_dict()) for role, net in self.networks.items()}
+        groups: dict[str, Any] = {
+            role: dict(net.state_dict()) for role, net in self.networks.items()
+        }
         groups[f"{self.experiment.algorithm.samples_from}_ema"] = dict(
             self.average.network.state_dict()
         )

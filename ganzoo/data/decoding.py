@@ -1,0 +1,174 @@
+"""One picture file to pixels: the right values for every kind of file, or an error that names it.
+
+Pillow is asked for six formats only, and for no more pixels than a large photograph has. Animated
+files give their first frame, transparent ones are laid on white, and cameras' turns are undone.
+"""
+
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from ganzoo.data.pixels import fit
+from ganzoo.errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+"""How the names of pictures end, in any case."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+_MOST_PIXELS = 64 * 2**20
+_GREY = ("1", "L", "LA", "La")
+_DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
+_TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the head of a picture file says.
+
+    Attributes:
+        width: Pixels from left to right, as stored.
+        height: Pixels from top to bottom, as stored.
+        grey: Whether it has one channel.
+    """
+
+    width: int
+    height: int
+    grey: bool
+
+
+def shown(path: Path | str) -> str:
+    """Return a name as it may be printed: no control characters, no broken letters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(path))
+
+
+def header(path: Path) -> Header:
+    """Return what the head of a picture says, without decoding it.
+
+    Raises:
+        DataError: The file cannot be read or has too many pixels.
+    """
+    with _opened(path) as picture:
+        return Header(*picture.size, grey=_is_grey(picture))
+
+
+def decoded(path: Path, *, channels: int, resolution: int) -> UInt8[Tensor, "c h w"]:
+    """Return a picture cut to the square in its middle and brought to ``resolution``.
+
+    Args:
+        path: The file.
+        channels: 1 for grey, 3 for colour.
+        resolution: Pixels per side.
+
+    Raises:
+        DataError: The file cannot be read, is cut short, or holds numbers of no known range.
+    """
+    with _opened(path) as picture:
+        if not _has_known_range(picture):
+            raise _Unsuitable(
+                "holds numbers of no known range; save it with 8 or 16 bits a channel"
+            )
+        white_is_zero = _tiff_tag(picture, 262, default=1) == 0
+        turned = ImageOps.exif_transpose(picture)
+        if turned.mode in _DEEP:
+            # Pillow turns other depths around; 16 bits it leaves as they are stored.
+            values = _deep_values(turned, white_is_zero=white_is_zero)
+        else:
+            values = _values(turned)
+    if len(values) < channels:
+        values = values.expand(channels, -1, -1)
+    return fit(values.unsqueeze(0), resolution)[0]
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's remarks on odd but readable files; not for use inside a thread."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+class _Unsuitable(Exception):  # noqa: N818
+    """A picture that ganzoo does not take; the text says why."""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with _regular(path) as file, Image.open(file, formats=_FORMATS) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise _Unsuitable(
+                    f"has {picture.width:,} x {picture.height:,} pixels, more than"
+                    f" {_MOST_PIXELS:,}; make it smaller"
+                )
+            yield picture
+    except _Unsuitable as error:
+        raise DataError(f"{shown(path)} {error}.") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{shown(path)} has too many pixels; make it smaller.") from error
+    # On damaged files Pillow raises a dozen kinds, SyntaxError and struct.error among them.
+    except Exception as error:
+        raise DataError(
+            f"{shown(path)} cannot be read ({_reason(error)}); repair it or move it away."
+        ) from error
+
+
+def _regular(path: Path) -> BinaryIO:
+    """Open a file, and nothing that is not a file: a pipe would wait for its other end."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _Unsuitable("is no regular file; move it away")
+    return os.fdopen(handle, "rb")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "no picture of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return shown(str(error)) or type(error).__name__
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    return picture.mode in _GREY or picture.mode in _DEEP
+
+
+def _has_known_range(picture: Image.Image) -> bool:
+    """Whether black and white are known: not of floats, signed, 32-bit or 12-bit numbers."""
+    if picture.mode in _DEEP:
+        return set(_tiff_tag(picture, 258, default=(16,))) == {16}
+    return picture.mode not in ("F", "I")
+
+
+def _tiff_tag(picture: Image.Image, tag: int, default: Any) -> Any:
+    return getattr(picture, "tag_v2", {}).get(tag, default)
+
+
+def _deep_values(picture: Image.Image, *, white_is_zero: bool) -> Tensor:
+    """16 bits to 8: 65535 becomes 255, so a value is divided by 257."""
+    wide = picture.convert("I")
+    values = torch.frombuffer(bytearray(wide.tobytes()), dtype=torch.int32)
+    values = 65535 - values if white_is_zero else values
+    return ((values * 2 + 257) // 514).byte().view(1, wide.height, wide.width)
+
+
+def _values(picture: Image.Image) -> Tensor:
+    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
+        solid = picture.convert("RGBA")
+        white = Image.new("RGBA", solid.size, "white")
+        flat = Image.alpha_composite(white, solid)
+    else:
+        flat = picture
+    flat = flat.convert("L" if _is_grey(picture) else "RGB")
+    values = torch.frombuffer(bytearray(flat.tobytes()), dtype=torch.uint8)
+    return values.view(flat.height, flat.width, -1).permute(2, 0, 1)

@@ -1,0 +1,1 @@
+"""Layers and checks that two or more plugins share."""

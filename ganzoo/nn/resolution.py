@@ -1,0 +1,24 @@
+"""Which resolutions a network has layers for."""
+
+from collections.abc import Sequence
+
+from ganzoo.errors import FitError
+
+
+def check_resolution(network: str, resolution: int, sizes: Sequence[int]) -> None:
+    """Refuse a resolution that a network does not make.
+
+    Args:
+        network: What people call it.
+        resolution: Pixels per side.
+        sizes: What it makes.
+
+    Raises:
+        FitError: The resolution is not among the sizes; the nearest is named, of two the larger.
+    """
+    if resolution in sizes:
+        return
+    *most, last = map(str, sorted(sizes))
+    listed = f"{', '.join(most)} or {last}" if most else last
+    nearest = min(sizes, key=lambda size: (abs(size - resolution), -size))
+    raise FitError(f"{network} makes {listed}, not {resolution}. Nearest: --resolution {nearest}")

@@ -1,0 +1,169 @@
+"""Penalties that more than one model uses, before their weight.
+
+A slope is the gradient of a logit with respect to its own image. That is per image only where the
+discriminator judges every image alone; a part that relies on it says ``per_sample``.
+"""
+
+from typing import Annotated, ClassVar, TypeAlias, final
+
+import torch
+
+from ganzoo.algorithm import D, Phase, Play, RunView
+from ganzoo.hookspecs import hookimpl
+from ganzoo.interfaces import Env, Regularizer
+from ganzoo.options import Opt
+from ganzoo.types import Images, Values
+
+Interval: TypeAlias = Annotated[
+    int, Opt("acts every so many steps, and then that much stronger", ge=1)
+]
+"""How lazy a penalty is."""
+
+
+@final
+class R1(Regularizer):
+    """Half the squared slope at real images, [n].
+
+    The weight is the paper's gamma. The paper used 10 on large photographs; what is right grows
+    with the number of pixels and falls with the batch, so the default suits 32 px.
+
+    References: Which Training Methods for GANs do actually Converge?, eq. 9 (Mescheder et al.,
+    2018), https://arxiv.org/abs/1801.04406
+    """
+
+    input_grads: ClassVar[tuple[str, ...]] = ("real",)
+    second_order: ClassVar[bool] = True
+    bounds_slope: ClassVar[frozenset[str]] = frozenset({"real"})
+    per_sample: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        weight: Annotated[float, Opt("gamma; grows with the number of pixels", ge=0)] = 0.1,
+        interval: Interval = 1,
+    ) -> None:
+        self.weight, self.interval = weight, interval
+
+    def penalty(self, play: Play) -> Values:
+        return 0.5 * _squared(play.gradient(play.real_logits, play.real))
+
+
+@final
+class R2(Regularizer):
+    """Half the squared slope at fake images, [n]; the weight as in :class:`R1`.
+
+    References: Which Training Methods for GANs do actually Converge?, eq. 10 (Mescheder et al.,
+    2018), https://arxiv.org/abs/1801.04406
+    """
+
+    input_grads: ClassVar[tuple[str, ...]] = ("fake",)
+    second_order: ClassVar[bool] = True
+    bounds_slope: ClassVar[frozenset[str]] = frozenset({"fake"})
+    per_sample: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        weight: Annotated[float, Opt("gamma; grows with the number of pixels", ge=0)] = 0.1,
+        interval: Interval = 1,
+    ) -> None:
+        self.weight, self.interval = weight, interval
+
+    def penalty(self, play: Play) -> Values:
+        return 0.5 * _squared(play.gradient(play.fake_logits, play.fake))
+
+
+@final
+class GradientPenalty(Regularizer):
+    """Pulls the slope between real and fake images to a target, [n].
+
+    A target t other than 1 divides the penalty by t squared.
+
+    References: Improved Training of Wasserstein GANs, eq. 3 (Gulrajani et al., 2017),
+    https://arxiv.org/abs/1704.00028; target: Progressive Growing of GANs, appendix A.1 (Karras
+    et al., 2018), https://arxiv.org/abs/1710.10196
+    """
+
+    second_order: ClassVar[bool] = True
+    bounds_slope: ClassVar[frozenset[str]] = frozenset({"real", "fake"})
+    per_sample: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        weight: Annotated[float, Opt("lambda", ge=0)] = 10.0,
+        interval: Interval = 1,
+        target: Annotated[float, Opt("slope it is pulled to", gt=0)] = 1.0,
+    ) -> None:
+        self.weight, self.interval, self.target = weight, interval, target
+
+    def penalty(self, play: Play) -> Values:
+        between = _between(play.real.detach(), play.fake.detach())
+        slope = play.gradient(play.judge(between, play.labels)["logits"], between)
+        # vector_norm, unlike the root of a sum of squares, has the gradient 0 at 0 and not NaN
+        norm = torch.linalg.vector_norm(slope.flatten(1), dim=1)  # [n]
+        return (norm - self.target).square() / self.target**2
+
+
+@final
+class Drift(Regularizer):
+    """Keeps the logits of real images near 0, where a Wasserstein loss lets them go anywhere.
+
+    References: Progressive Growing of GANs, appendix A.1 (Karras et al., 2018),
+    https://arxiv.org/abs/1710.10196
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        weight: Annotated[float, Opt("epsilon", ge=0)] = 1e-3,
+        interval: Interval = 1,
+    ) -> None:
+        self.weight, self.interval = weight, interval
+
+    def penalty(self, play: Play) -> Values:
+        return play.real_logits.square()
+
+
+@final
+class WeightClip(Regularizer):
+    """Clips every parameter of the discriminator after each of its moves; it penalizes nothing.
+
+    References: Wasserstein GAN, Algorithm 1 (Arjovsky et al., 2017),
+    https://arxiv.org/abs/1701.07875
+    """
+
+    bounds_slope: ClassVar[frozenset[str]] = frozenset({"real", "fake"})
+    capturable: ClassVar[bool] = True
+    """Its hook may be recorded in a CUDA graph: it works in place and asks the device nothing."""
+
+    def __init__(
+        self, env: Env, *, limit: Annotated[float, Opt("largest parameter", gt=0)] = 0.01
+    ) -> None:
+        self.limit = limit
+
+    def penalty(self, play: Play) -> Values:
+        return play.draw.real.new_zeros(())
+
+    @hookimpl
+    def phase_end(self, run: RunView, phase: Phase, play: Play) -> None:
+        """Clip what the phase has just moved."""
+        if D not in phase.trains:
+            return
+        with torch.no_grad():
+            for parameter in run.network(D).parameters():
+                parameter.clamp_(-self.limit, self.limit)
+
+
+def _squared(slope: Images) -> Values:
+    return slope.square().flatten(1).sum(1)  # [n]
+
+
+def _between(real: Images, fake: Images) -> Images:
+    """A point on the line from each real image to a fake one; one share for a whole image."""
+    share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
+    return torch.lerp(real, fake.to(real), share).requires_grad_()

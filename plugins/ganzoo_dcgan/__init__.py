@@ -1,0 +1,1 @@
+"""DCGAN: convolutions all the way (Radford et al., 2015)."""

@@ -1,0 +1,1 @@
+"""The first GAN: two multilayer perceptrons (Goodfellow et al., 2014)."""

@@ -1,0 +1,68 @@
+"""What this plugin offers; light, so that listing it imports no torch."""
+
+from collections.abc import Iterable
+
+from ganzoo import Component, Recipe, hookimpl
+
+_SIZES = (28, 32, 64)
+_PAPER = "Generative Adversarial Nets (Goodfellow et al., 2014), https://arxiv.org/abs/1406.2661"
+
+
+@hookimpl
+def ganzoo_register() -> Iterable[Component | Recipe]:
+    """Return two networks and the recipe of the first GAN."""
+    return (
+        Component(
+            "generator",
+            "mlp",
+            "ganzoo_gan.networks:MLPGenerator",
+            "four linear layers; pixels know no neighbours",
+            sizes=_SIZES,
+            paper=_PAPER,
+        ),
+        Component(
+            "discriminator",
+            "mlp",
+            "ganzoo_gan.networks:MLPDiscriminator",
+            "four linear layers with dropout",
+            sizes=_SIZES,
+            paper=_PAPER,
+        ),
+        _GAN,
+    )
+
+
+_GAN = Recipe(
+    name="gan",
+    summary="the first GAN: two multilayer perceptrons play against each other",
+    parts={"generator": "mlp", "discriminator": "mlp", "loss": "ns"},
+    set={
+        "optimizer.generator.learning_rate": 5e-4,
+        "optimizer.generator.betas": [0.5, 0.999],
+        "optimizer.discriminator.learning_rate": 5e-4,
+        "optimizer.discriminator.betas": [0.5, 0.999],
+        "training.batch_size": 64,
+        "training.kimg": 1000,
+        "training.ema_halflife_kimg": 10,
+    },
+    presets={
+        "quick": {"training.kimg": 200},
+        "paper": {
+            "optimizer.generator.learning_rate": 2e-4,
+            "optimizer.discriminator.learning_rate": 2e-4,
+            "training.batch_size": 128,
+            "training.kimg": 12000,
+        },
+    },
+    sizes=_SIZES,
+    year=2014,
+    paper=_PAPER,
+    aliases=("vanilla",),
+    reading=(
+        "D(real) and D(fake) start at 0.5 and part; a healthy run keeps D(real) near 0.6 to 0.8"
+        " and D(fake) near 0.2 to 0.4, without settling. D acc near 1 for long means that the"
+        " discriminator wins and the generator learns little; all three at 0.5 means that it sees"
+        " nothing. Losses do not fall: they are a game, so look at the pictures. Speckled strokes"
+        " are normal here: nothing tells a pixel about its neighbours."
+    ),
+)

@@ -1,0 +1,205 @@
+"""Penalties against closed forms, on discriminators whose slope is known, through a real play."""
+
+from unittest.mock import Mock
+
+import pluggy
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganzoo.algorithm import D, Draw, G, Phase, Play, RunView, Term
+from ganzoo.hookspecs import RunHooks
+from ganzoo.interfaces import Env, Regularizer
+from ganzoo.regularizers import R1, R2, Drift, GradientPenalty, WeightClip
+
+ENV = Env((1, 2, 2))
+PIXELS = 4
+EXACT = {"rtol": 1e-12, "atol": 1e-12}
+
+
+class _Linear(nn.Module):
+    """D(x) = w.x, whose slope is w everywhere."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        return images.flatten(1) @ self.weight
+
+
+class _Quadratic(nn.Module):
+    """D(x) = x'Ax / 2 with symmetric A, whose slope is Ax."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(matrix + matrix.T)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        flat = images.flatten(1)
+        return 0.5 * torch.einsum("ni,ij,nj->n", flat, self.matrix, flat)
+
+
+class _Pair(nn.Module):
+    """A generator that gives the images it was made with."""
+
+    def __init__(self, images: Tensor) -> None:
+        super().__init__()
+        self.images = nn.Parameter(images)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.images * 1
+
+
+def _random(*shape: int) -> Tensor:
+    rng = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(shape, generator=rng, dtype=torch.float64)
+
+
+def _play(part: Regularizer, judge: nn.Module, real: Tensor, fake: Tensor | None = None) -> Play:
+    maker = _Pair(-real if fake is None else fake)
+    draw = Draw(maker, real, None, torch.zeros(len(real), 1, dtype=real.dtype))
+    term = Term("penalty", part.penalty, input_grads=part.input_grads)
+    phase = Phase(D, (D,), (term,), new_batch=True, shares_fakes=True)
+    return Play(phase, draw, {G: maker, D: judge}, wants=frozenset(part.input_grads))
+
+
+def _images(n: int = 3) -> Tensor:
+    return _random(n, 1, 2, 2)
+
+
+@pytest.mark.parametrize("cls", [R1, R2])
+def test_half_the_squared_slope_of_a_linear_discriminator_is_that_of_its_weight(
+    cls: type[R1 | R2],
+) -> None:
+    weight = _random(PIXELS)
+    part = cls(ENV)
+    found = part.penalty(_play(part, _Linear(weight), _images()))
+    torch.testing.assert_close(found, (0.5 * weight.square().sum()).expand(3), **EXACT)
+
+
+@pytest.mark.parametrize("cls", [R1, R2])
+def test_value_and_weight_gradient_hold_on_a_quadratic_discriminator(
+    cls: type[R1 | R2],
+) -> None:
+    judge, real, fake = _Quadratic(_random(PIXELS, PIXELS)), _images(), _images(3) + 1
+    part = cls(ENV)
+    found = part.penalty(_play(part, judge, real, fake))
+    at = (real if cls is R1 else fake).flatten(1)
+    slope = at @ judge.matrix.detach()
+    torch.testing.assert_close(found, 0.5 * slope.square().sum(1), **EXACT)
+    found.mean().backward()
+    # d |Ax|^2 / 2 over the symmetric part of A is the symmetric part of A x x'; autograd, for
+    # which A is no symmetric matrix, gives a gradient with that symmetric part
+    outer = judge.matrix.detach() @ (at.T @ at) / len(at)
+    assert judge.matrix.grad is not None
+    grad = judge.matrix.grad
+    torch.testing.assert_close(grad + grad.T, outer + outer.T, **EXACT)
+
+
+@pytest.mark.parametrize("target", [1.0, 3.0])
+def test_the_gradient_penalty_of_a_linear_discriminator_is_that_of_its_weight(
+    target: float,
+) -> None:
+    weight = _random(PIXELS)
+    part = GradientPenalty(ENV, target=target)
+    found = part.penalty(_play(part, _Linear(weight), _images()))
+    expected = (weight.norm() - target).square() / target**2
+    torch.testing.assert_close(found, expected.expand(3), **EXACT)
+
+
+def test_the_gradient_penalty_pulls_the_weight_of_a_linear_discriminator_to_length_one() -> None:
+    weight = _random(PIXELS)
+    judge, part = _Linear(weight), GradientPenalty(ENV)
+    part.penalty(_play(part, judge, _images())).mean().backward()
+    expected = 2 * (weight.norm() - 1) * weight / weight.norm()
+    assert judge.weight.grad is not None
+    torch.testing.assert_close(judge.weight.grad, expected, **EXACT)
+
+
+def test_the_gradient_penalty_looks_between_a_real_image_and_its_fake() -> None:
+    seen: list[Tensor] = []
+    judge = _Linear(torch.ones(PIXELS, dtype=torch.float64))
+    judge.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    real, fake = torch.zeros(64, 1, 2, 2).double(), torch.ones(64, 1, 2, 2).double()
+    part = GradientPenalty(ENV)
+    part.penalty(_play(part, judge, real, fake))
+    share = seen[0].flatten(1)
+    assert (share == share[:, :1]).all()
+    assert len(share[:, 0].unique()) == 64
+    assert ((share >= 0) & (share <= 1)).all()
+
+
+@pytest.mark.parametrize("cls", [R1, R2, GradientPenalty])
+def test_a_dead_discriminator_has_a_finite_penalty_and_gradient(
+    cls: type[R1 | R2 | GradientPenalty],
+) -> None:
+    judge, part = _Linear(torch.zeros(PIXELS, dtype=torch.float64)), cls(ENV)
+    found = part.penalty(_play(part, judge, _images()))
+    found.mean().backward()
+    assert found.isfinite().all()
+    assert judge.weight.grad is not None
+    assert judge.weight.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("cls", [R1, R2, GradientPenalty])
+def test_a_slope_penalty_moves_the_discriminator_and_never_the_generator(
+    cls: type[R1 | R2 | GradientPenalty],
+) -> None:
+    judge, part = _Quadratic(_random(PIXELS, PIXELS)), cls(ENV)
+    play = _play(part, judge, _images())
+    part.penalty(play).mean().backward()
+    assert judge.matrix.grad is not None
+    assert judge.matrix.grad.abs().sum() > 0
+    assert all(each.grad is None for each in play.networks[G].parameters())
+
+
+def test_r1_is_taken_at_the_image_before_its_augmentation() -> None:
+    weight = _random(PIXELS)
+    part = R1(ENV)
+    play = _play(part, _Linear(weight), _images())
+    play.augment = lambda images: 3 * images
+    expected = 0.5 * (3 * weight).square().sum()
+    torch.testing.assert_close(part.penalty(play), expected.expand(3), **EXACT)
+
+
+def test_drift_is_the_square_of_each_real_logit() -> None:
+    weight, real = _random(PIXELS), _images()
+    part = Drift(ENV)
+    found = part.penalty(_play(part, _Linear(weight), real))
+    torch.testing.assert_close(found, (real.flatten(1) @ weight).square(), **EXACT)
+
+
+def test_the_clip_costs_nothing_and_holds_every_weight_after_the_discriminators_move() -> None:
+    judge, part = _Linear(torch.tensor([-1.0, -0.005, 0.002, 3.0])), WeightClip(ENV)
+    play = _play(part, judge, _images().float())
+    assert part.penalty(play).item() == 0.0
+    hooks = pluggy.PluginManager("ganzoo")
+    hooks.add_hookspecs(RunHooks)
+    hooks.register(part)
+    run = Mock(spec=RunView, network={D: judge}.__getitem__)
+    hooks.hook.phase_end(run=run, phase=play.phase, play=play)
+    limit = torch.tensor(0.01)
+    expected = torch.stack([-limit, torch.tensor(-0.005), torch.tensor(0.002), limit])
+    torch.testing.assert_close(judge.weight.detach(), expected, rtol=0, atol=0)
+
+
+def test_the_clip_leaves_the_generators_move_alone() -> None:
+    judge, part = _Linear(torch.ones(PIXELS)), WeightClip(ENV)
+    play = _play(part, judge, _images().float())
+    run = Mock(spec=RunView, network={D: judge}.__getitem__)
+    part.phase_end(run, Phase(G, (G,), (), frozen=(D,)), play)
+    assert judge.weight.tolist() == [1.0] * PIXELS
+
+
+def test_parts_say_where_they_bound_the_slope() -> None:
+    found = {cls.__name__: set(cls.bounds_slope) for cls in (R1, R2, GradientPenalty, Drift)}
+    both = {"real", "fake"}
+    assert found == {"R1": {"real"}, "R2": {"fake"}, "GradientPenalty": both, "Drift": set()}
+    assert WeightClip.bounds_slope == both
+
+
+def test_only_penalties_on_a_slope_need_a_second_derivative_and_judgment_of_one_image() -> None:
+    slopes = [R1, R2, GradientPenalty]
+    assert all(cls.second_order and cls.per_sample for cls in slopes)
+    assert not any(cls.second_order or cls.per_sample for cls in (Drift, WeightClip))
