@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -226,6 +226,7 @@ def _widened(logits: Logits) -> Logits:
     return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
+@runtime_checkable
 class RunView(Protocol):
     """What run hooks see of a run, and the services they may use. Nothing else."""
 
@@ -271,6 +272,7 @@ class RunView(Protocol):
         """Note a scalar for the trace."""
 
 
+@runtime_checkable
 class Moves(Protocol):
     """What an algorithm may ask of the trainer when it orders its own step."""
 

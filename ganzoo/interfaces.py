@@ -212,6 +212,7 @@ class Dataset(ABC):
         """
 
 
+@runtime_checkable
 class Extractor(Protocol):
     """A network that turns pixels into features for a metric."""
 
@@ -232,6 +233,7 @@ class Metric(ABC):
         """Return values by name."""
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Consumes what a run reports: ticks and events; never changes training."""
 

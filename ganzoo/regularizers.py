@@ -104,7 +104,7 @@ class GradientPenalty(Regularizer):
         between = _between(play.real.detach(), play.fake.detach())
         slope = play.gradient(play.judge(between, play.labels)["logits"], between)
         # vector_norm, unlike the root of a sum of squares, has the gradient 0 at 0 and not NaN
-        norm = torch.linalg.vector_norm(slope.flatten(1), dim=1)  # [n]
+        norm: Values = torch.linalg.vector_norm(slope.flatten(1), dim=1)  # [n]
         return (norm - self.target).square() / self.target**2
 
 

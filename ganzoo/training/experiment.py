@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
@@ -12,6 +12,7 @@ from ganzoo.plan import Optimizer, Training
 from ganzoo.types import Images, Labels
 
 
+@runtime_checkable
 class RealImages(Protocol):
     """Real images on the training device, in an order that is a function of seed and position."""
 
