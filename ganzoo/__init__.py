@@ -28,7 +28,7 @@ __all__ = [
     "train",
 ]
 
-_HEAVY = {name: "ganzoo.api" for name in ("Run", "load", "resume", "train")}
+_HEAVY = dict.fromkeys(("Run", "load", "resume", "train"), "ganzoo.api")
 
 
 def __getattr__(name: str) -> Any:

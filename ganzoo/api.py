@@ -119,16 +119,14 @@ def train(
     registry = Registry.discover()
     objects: dict[str, Any] = {}
     overrides = dict(settings or {})
-    short = {"seed": seed, "resolution": resolution, "conditional": conditional}
+    short: dict[str, Any] = {"seed": seed, "resolution": resolution, "conditional": conditional}
     short |= {"kimg": kimg, "minutes": minutes}
     overrides |= {f"training.{k}": v for k, v in short.items() if v is not None}
     replace: dict[str, str] = {}
     add: dict[str, list[str]] = {}
     for kind, given in {"dataset": dataset, **parts}.items():
         _sort(kind, given, replace=replace, add=add, objects=objects, overrides=overrides)
-    plan = resolve(
-        registry, model, preset=preset, replace=replace, add=add, overrides=overrides
-    )
+    plan = resolve(registry, model, preset=preset, replace=replace, add=add, overrides=overrides)
     finished = _train(
         plan,
         registry,

@@ -150,9 +150,7 @@ def provenance(entry: Entry) -> dict[str, Any]:
     }
 
 
-def outline(
-    plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = None
-) -> Outline:
+def outline(plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = None) -> Outline:
     """Build every part of a plan and check that they fit; no image is decoded.
 
     Args:
@@ -341,4 +339,3 @@ def _warnings(built: Outline, builder: Builder) -> list[str]:
 
 def _name(builder: Builder, slot: str) -> str:
     return str(builder.made_by[slot]["id"])
-

@@ -11,7 +11,7 @@ import torch
 import ganzoo
 from ganzoo.build import LOCAL, Outline
 from ganzoo.errors import DataError, RecipeError
-from ganzoo.interfaces import Condition, DataInfo, Env
+from ganzoo.interfaces import Condition, Env
 from ganzoo.rundir import RunDir
 from ganzoo.training.device import in_words
 
@@ -51,20 +51,10 @@ def env_of(info: Mapping[str, Any]) -> Env:
     said = info["env"]
     condition = said["condition"]
     channels, height, width = said["image_shape"]
-    return Env(
-        (channels, height, width), Condition(condition["kind"], tuple(condition["shape"]))
-    )
+    return Env((channels, height, width), Condition(condition["kind"], tuple(condition["shape"])))
 
 
-def data_of(info: Mapping[str, Any]) -> DataInfo:
-    """Return what the data set of a recorded run holds."""
-    said = {k: tuple(v) if isinstance(v, list) else v for k, v in info["data"].items()}
-    return DataInfo(**said)
-
-
-def check_local(
-    info: Mapping[str, Any], objects: Mapping[str, Any], *, trust_code: bool
-) -> None:
+def check_local(info: Mapping[str, Any], objects: Mapping[str, Any], *, trust_code: bool) -> None:
     """Refuse to go on without the objects, or with the code of a file nobody vouched for.
 
     Raises:
@@ -92,7 +82,7 @@ def check_data(run: RunDir, fingerprint: str) -> None:
     noted = run.read_info().get("fingerprint")
     if noted is not None and noted != fingerprint:
         raise DataError(
-            f"{run.title} was trained on other images than the data set holds now;"
+            f"{run.name} was trained on other images than the data set holds now;"
             " put the old ones back, or start a new run"
         )
     run.update_info(fingerprint=fingerprint)

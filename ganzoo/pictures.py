@@ -27,7 +27,9 @@ def grid(pixels: Pixels, columns: int | None = None, gap: int = 1) -> Tensor:
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     sheet = torch.full(
-        (channels, rows * (height + gap) + gap, columns * (width + gap) + gap), 128, dtype=torch.uint8
+        (channels, rows * (height + gap) + gap, columns * (width + gap) + gap),
+        128,
+        dtype=torch.uint8,
     )
     for index, image in enumerate(pixels.cpu()):
         top = gap + index // columns * (height + gap)

@@ -201,7 +201,7 @@ class RunDir:
         """Drop what the trace says of later moments, so that a resumed run doubles nothing."""
         if not self.metrics.exists():
             return
-        kept = [row for row in _rows(self.metrics) if not row.get("nimg", 0) > nimg]
+        kept = [row for row in _rows(self.metrics) if (row.get("nimg") or 0) <= nimg]
         write_aside(self.metrics, "".join(f"{_line(row)}\n" for row in kept))
 
     def append_event(self, kind: str, **fields: Any) -> None:

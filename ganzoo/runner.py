@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -289,9 +289,7 @@ def _tick_nimg(built: build.Outline, total: int | None) -> int:
     return max(min(epoch, total // 5), total // 100, training.batch_size)
 
 
-def _with_length(
-    built: build.Outline, epochs: float | None, steps: int | None
-) -> build.Outline:
+def _with_length(built: build.Outline, epochs: float | None, steps: int | None) -> build.Outline:
     """Turn epochs or steps into images."""
     training = built.plan.training
     if epochs is not None:
@@ -306,9 +304,7 @@ def _with_length(
     return replace(built, plan=plan)
 
 
-def _longer(
-    plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, nimg: int
-) -> Plan:
+def _longer(plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, nimg: int) -> Plan:
     """Return the plan of a run with a new end."""
     training = plan.training
     if minutes is not None:
@@ -323,14 +319,14 @@ def _longer(
         training = replace(training, kimg=end, minutes=None)
     if training.minutes is None and nimg >= training.kimg * 1000:
         raise RecipeError(
-            f"{run.title} is done at {nimg / 1000:g} kimg; go on with --kimg +{training.kimg:g}"
+            f"{run.name} is done at {nimg / 1000:g} kimg; go on with --kimg +{training.kimg:g}"
         )
     return replace(plan, training=training)
 
 
 def _choose_device(built: build.Outline, name: str | None) -> tuple[torch.device, list[str]]:
     """Return the device, and what to say about the ones that were passed over."""
-    notes = []
+    notes: list[str] = []
     for candidate in devices.candidates(name):
         if candidate.type == "cpu" or name not in (None, "auto"):
             if name in (None, "auto") and not notes and devices.card_present():

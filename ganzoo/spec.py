@@ -100,7 +100,9 @@ class Recipe:
     def problems(self) -> list[str]:
         """Return what is wrong with the description; empty when nothing is."""
         found = [] if _NAME.match(self.name) else [f"name {self.name!r} must be lower-case"]
-        found += [f"parts names an unknown kind {kind!r}" for kind in self.parts if kind not in KINDS]
+        found += [
+            f"parts names an unknown kind {kind!r}" for kind in self.parts if kind not in KINDS
+        ]
         for kind, value in self.parts.items():
             if isinstance(value, str) == (kind in MANY):
                 found.append(f"parts[{kind!r}] must be {'a list' if kind in MANY else 'one name'}")

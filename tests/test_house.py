@@ -44,7 +44,9 @@ def _code_lines(path: Path) -> int:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             silent |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines = enumerate(text.splitlines(), 1)
-    return sum(bool(s.strip()) and not s.strip().startswith("#") and i not in silent for i, s in lines)
+    return sum(
+        bool(s.strip()) and not s.strip().startswith("#") and i not in silent for i, s in lines
+    )
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda p: str(p.relative_to(ROOT)))
@@ -113,6 +115,8 @@ def test_nobody_imports_through_the_plugins_folder(path: Path) -> None:
 def test_a_light_module_imports_no_torch(name: str) -> None:
     code = f"import sys, {name}; assert 'torch' not in sys.modules, 'torch was imported'"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def test_a_reservation_left_by_a_killed_start_is_passed_over(tmp_path: Path) -> 
 
 def test_a_place_that_cannot_be_written_is_named_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MachineError, match="file/runs: cannot be written .*--out"):
+    with pytest.raises(MachineError, match=r"file/runs: cannot be written .*--out"):
         RunDir.create(tmp_path / "file" / "runs", "gan")
 
 
@@ -55,8 +55,10 @@ def test_every_path_stands_where_the_decisions_say(tmp_path: Path) -> None:
     (run,) = _runs(tmp_path, "gan")
     here = {
         name: getattr(run, name).relative_to(run.path).as_posix()
-        for name in ("lock", "info", "config", "metrics", "events", "samples", "real_sample")
-        + ("latest_sample", "checkpoints", "evaluations", "made", "crash", "report")
+        for name in (
+            *("lock", "info", "config", "metrics", "events", "samples", "real_sample"),
+            *("latest_sample", "checkpoints", "evaluations", "made", "crash", "report"),
+        )
     }
     assert list(here.values()) == [
         *(".lock", "run.json", "config.toml", "metrics.jsonl", "events.jsonl", "samples"),
@@ -90,7 +92,9 @@ def test_each_sampling_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert sorted(path.name for path in folders) == [f"{i:04d}" for i in range(1, 9)]
 
 
-@pytest.mark.parametrize("word", ["2", "0002", "0002-dc", "0002-dcgan-digits", "dc", "dcgan-digits"])
+@pytest.mark.parametrize(
+    "word", ["2", "0002", "0002-dc", "0002-dcgan-digits", "dc", "dcgan-digits"]
+)
 def test_a_run_is_found_by_number_or_name(word: str, tmp_path: Path) -> None:
     _runs(tmp_path, "gan-digits", "dcgan-digits", "gan-faces")
     assert find(tmp_path, word).number == 2
@@ -126,7 +130,9 @@ def test_an_unknown_run_suggests_a_near_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     _runs(Path("runs"), "dcgan-digits")
-    with pytest.raises(RecipeError, match=r"no run called 'dcgan-digts' in \./runs\.  Did you") as e:
+    with pytest.raises(
+        RecipeError, match=r"no run called 'dcgan-digts' in \./runs\.  Did you"
+    ) as e:
         find(Path("runs"), "dcgan-digts")
     assert "dcgan-digits" in str(e.value)
     with pytest.raises(RecipeError, match=r"no run called '9'"):
@@ -137,7 +143,7 @@ def test_an_unknown_run_suggests_a_near_one(
 
 def test_a_word_for_several_runs_asks_for_the_number(tmp_path: Path) -> None:
     _runs(tmp_path, "gan", "gan")
-    with pytest.raises(RecipeError, match="2 runs in .* 0001-gan, 0002-gan; give the number"):
+    with pytest.raises(RecipeError, match=r"2 runs in .* 0001-gan, 0002-gan; give the number"):
         find(tmp_path, "gan")
 
 
@@ -230,4 +236,6 @@ def test_runs_are_kept_in_out_else_the_environment_else_here(
 def test_the_room_imports_no_torch() -> None:
     code = "import sys, ganzoo.rundir; assert 'torch' not in sys.modules"
     where = str(Path(rundir.__file__).parents[1])
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": where})
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": where}
+    )

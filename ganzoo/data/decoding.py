@@ -55,7 +55,8 @@ def header(path: Path) -> Header:
     """Return what the head of a picture says, without decoding it.
 
     Raises:
-        DataError: The file cannot be read or has too many pixels.
+        DataError: The file cannot be read, has too many pixels, or holds numbers of no known
+            range.
     """
     with _opened(path) as picture:
         return Header(*picture.size, grey=_is_grey(picture))
@@ -70,13 +71,9 @@ def decoded(path: Path, *, channels: int, resolution: int) -> UInt8[Tensor, "c h
         resolution: Pixels per side.
 
     Raises:
-        DataError: The file cannot be read, is cut short, or holds numbers of no known range.
+        DataError: As :func:`header`, or the picture is cut short or damaged.
     """
     with _opened(path) as picture:
-        if not _has_known_range(picture):
-            raise _Unsuitable(
-                "holds numbers of no known range; save it with 8 or 16 bits a channel"
-            )
         white_is_zero = _tiff_tag(picture, 262, default=1) == 0
         turned = ImageOps.exif_transpose(picture)
         if turned.mode in _DEEP:
@@ -105,11 +102,7 @@ class _Unsuitable(Exception):  # noqa: N818
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with _regular(path) as file, Image.open(file, formats=_FORMATS) as picture:
-            if picture.width * picture.height > _MOST_PIXELS:
-                raise _Unsuitable(
-                    f"has {picture.width:,} x {picture.height:,} pixels, more than"
-                    f" {_MOST_PIXELS:,}; make it smaller"
-                )
+            _must_suit(picture)
             yield picture
     except _Unsuitable as error:
         raise DataError(f"{shown(path)} {error}.") from error
@@ -120,6 +113,16 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(
             f"{shown(path)} cannot be read ({_reason(error)}); repair it or move it away."
         ) from error
+
+
+def _must_suit(picture: Image.Image) -> None:
+    if picture.width * picture.height > _MOST_PIXELS:
+        raise _Unsuitable(
+            f"has {picture.width:,} x {picture.height:,} pixels, more than {_MOST_PIXELS:,};"
+            " make it smaller"
+        )
+    if not _has_known_range(picture):
+        raise _Unsuitable("holds numbers of no known range; save it with 8 or 16 bits a channel")
 
 
 def _regular(path: Path) -> BinaryIO:

@@ -1,5 +1,6 @@
 """Pixels to images and back, and pixels to the wanted resolution: one law for every data set."""
 
+from jaxtyping import UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,7 +21,7 @@ def to_pixels(images: Images) -> Pixels:
     return (images * 127.5 + 128).clamp(0, 255).byte()
 
 
-def fit(pixels: Pixels, resolution: int) -> Pixels:
+def fit(pixels: Pixels, resolution: int) -> UInt8[Tensor, "n c side side"]:
     """Return pixels cut to the square in their middle and brought to ``resolution``.
 
     Grey 28 px (the MNIST family) becomes 32 px by two rows and columns of 0 on each side, so that

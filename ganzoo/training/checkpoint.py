@@ -86,18 +86,8 @@ def save(
         MachineError: The disk is full or failed; older checkpoints are untouched.
     """
     path = folder / moment(nimg)
-    if os.path.lexists(path) and not verify(path):
-        return path
-    packed = _pack(nimg, groups)
-    aside = folder / f"{_ASIDE}{path.name}-{os.getpid()}"
-    try:
-        with writing(path):
-            _write(aside, nimg, packed)
-            _publish(aside, path)
-    except (MachineError, SafetensorError) as error:
-        raise _not_saved(path, packed, error) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    if not os.path.lexists(path) or verify(path):
+        _save(path, nimg, _pack(nimg, groups))
     _prune(folder, keep=keep, protect={*protect, nimg})
     sweep(folder)
     return path
@@ -198,6 +188,18 @@ def _pack(nimg: int, groups: Mapping[str, Any]) -> _Packed:
             " keep long lists as tensors"
         )
     return _Packed(state, tensors)
+
+
+def _save(path: Path, nimg: int, packed: _Packed) -> None:
+    aside = path.with_name(f"{_ASIDE}{path.name}-{os.getpid()}")
+    try:
+        with writing(path):
+            _write(aside, nimg, packed)
+            _publish(aside, path)
+    except (MachineError, SafetensorError) as error:
+        raise _not_saved(path, packed, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write(aside: Path, nimg: int, packed: _Packed) -> None:

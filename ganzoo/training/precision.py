@@ -49,7 +49,7 @@ class Precision:
         if self.device.type != "cuda":
             yield
             return
-        matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+        matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]
         before = (matmul.fp32_precision, conv.fp32_precision)
         wanted = "ieee" if self.name == "fp32" else "tf32"
         matmul.fp32_precision = conv.fp32_precision = wanted

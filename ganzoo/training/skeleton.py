@@ -127,14 +127,18 @@ def _pack_dict(
 
 def _keep(tensor: Tensor, place: str, path: tuple[str, ...], tensors: dict[str, Tensor]) -> str:
     """Copy a tensor under a name nobody has, so that no two share storage."""
-    if tensor.layout != torch.strided or tensor.dtype not in _DTYPES or tensor.is_meta:
-        found = f"{tensor.dtype} tensor ({tensor.layout}, {tensor.device.type})"
-        raise CheckpointError(f"{place}: a {found} cannot be stored; keep a dense, real one")
+    _check_tensor(tensor, place)
     name = ".".join(path).encode("utf-8", "backslashreplace").decode() or "tensor"
     while name in tensors or name == "__metadata__":
         name += "+"
     tensors[name] = tensor.detach().to("cpu", copy=True).contiguous()
     return name
+
+
+def _check_tensor(tensor: Tensor, place: str) -> None:
+    if tensor.layout != torch.strided or tensor.dtype not in _DTYPES or tensor.is_meta:
+        found = f"{tensor.dtype} tensor ({tensor.layout}, {tensor.device.type})"
+        raise CheckpointError(f"{place}: a {found} cannot be stored; keep a dense, real one")
 
 
 def _check_leaf(tree: Any, place: str) -> None:
@@ -199,6 +203,7 @@ def _digest(tree: Any, place: str, depth: int) -> bytes:
     if depth > _MAX_DEPTH:
         raise CheckpointError(f"{place}: nested too deep; does it hold itself?")
     if isinstance(tree, Tensor):
+        _check_tensor(tree, place)
         head = f"tensor {tree.dtype} {tuple(tree.shape)} ".encode()
         return sha256(head + _bytes(tree.detach().cpu())).digest()
     if isinstance(tree, dict):

@@ -51,7 +51,7 @@ class Trainer:
         self.streams = Streams(training.seed, device)
         self.precision = Precision.choose(training.precision, device)
         self.networks: dict[str, nn.Module] = {
-            role: network.to(device, memory_format=torch.channels_last).train()
+            role: network.to(device).to(memory_format=torch.channels_last).train()
             for role, network in experiment.networks.items()
         }
         for part in experiment.parts().values():

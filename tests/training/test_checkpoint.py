@@ -42,7 +42,9 @@ LEAVES = (
     | st.binary(max_size=5)
     | st.sampled_from(TENSORS)
 )
-KEYS = st.text(max_size=4) | st.sampled_from(["$", "__metadata__", "a.b", "1"]) | st.integers(-2, 2)
+KEYS = (
+    st.text(max_size=4) | st.sampled_from(["$", "__metadata__", "a.b", "1"]) | st.integers(-2, 2)
+)
 TREES = st.recursive(
     LEAVES,
     lambda inner: (
@@ -84,6 +86,10 @@ def _groups(seed: int = 0) -> dict[str, Any]:
     }
 
 
+def _listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def _save(folder: Path, *shown: int, keep: int = 9) -> None:
     for nimg in shown:
         checkpoint.save(folder, nimg, _groups(nimg), keep=keep)
@@ -99,7 +105,9 @@ def test_every_tree_returns_bit_by_bit(tree: Any) -> None:
 
 
 @given(TREES)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_every_tree_returns_from_the_disk(tmp_path: Path, tree: Any) -> None:
     shutil.rmtree(tmp_path / "c", ignore_errors=True)
     checkpoint.save(tmp_path / "c", 64, {"extra": tree}, keep=1)
@@ -196,7 +204,7 @@ def test_a_flipped_bit_in_any_byte_of_any_file_is_found_and_its_file_named(tmp_p
         assert found[0].startswith(name)
         flips += 1
     assert checkpoint.verify(path) == []
-    assert flips > 1500
+    assert flips > 1000
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "state.json", "generator.safetensors"])
@@ -274,7 +282,7 @@ def test_when_all_are_damaged_each_is_named_and_when_there_is_none_it_says_so(
 
 
 def _forge(path: Path, **changes: Any) -> None:
-    """Write a manifest whose hashes are right, whatever the files now hold."""
+    """Write a manifest whose hashes are right, whatever the files hold or ``changes`` say."""
     body = json.loads((path / "manifest.json").read_bytes())
     del body["self_sha256"]
     for name, entry in body["files"].items():
@@ -283,13 +291,14 @@ def _forge(path: Path, **changes: Any) -> None:
     body |= changes
     raw = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
     body["self_sha256"] = hashlib.sha256(raw).hexdigest()
-    (path / "manifest.json").write_text(json.dumps(body))
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    (path / "manifest.json").write_text(text)
 
 
 def test_a_newer_format_is_refused_by_name_without_falling_back(tmp_path: Path) -> None:
     _save(tmp_path, 64, 128)
     _forge(tmp_path / "000000128", version=2)
-    with pytest.raises(CheckpointError, match="000000128: has format version 2.* update ganzoo"):
+    with pytest.raises(CheckpointError, match=r"000000128: has format version 2.* update ganzoo"):
         checkpoint.load(tmp_path)
 
 
@@ -348,12 +357,25 @@ def test_forged_tensors_raise_nothing_but_checkpoint_errors(tmp_path: Path) -> N
     assert refused > 40
 
 
-def test_a_file_list_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"../x.safetensors": {"size": 1, "sha256": ""}},
+        {"state.json": {"size": 1}},
+        {"state.json": {"size": 1, "sha256": "", "run": "me"}},
+        {"state.json": {"size": "1", "sha256": ""}},
+        [],
+        7,
+    ],
+    ids=range(6),
+)
+def test_a_forged_list_of_files_is_rejected(files: Any, tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, 64, {"extra": {}}, keep=1)
-    for files in ({"../x": {"size": 1, "sha256": ""}}, {"state.json": {"size": 1}}, [], 7):
-        _forge(path, files=files) if isinstance(files, dict) else None
-        (problem,) = checkpoint.verify(path) if isinstance(files, dict) else ("manifest.json",)
-        assert problem.startswith("manifest.json")
+    _forge(path, files=files)
+    (problem,) = checkpoint.verify(path)
+    assert problem.startswith("manifest.json: ")
+    with pytest.raises(CheckpointError, match=r"000000064: manifest\.json: "):
+        checkpoint.load(tmp_path)
 
 
 def test_one_group_is_read_alone_also_when_others_are_gone_or_damaged(tmp_path: Path) -> None:
@@ -393,6 +415,7 @@ def _count_down(monkeypatch: pytest.MonkeyPatch, left: int, error: BaseException
     return cell
 
 
+@pytest.mark.filterwarnings("ignore:could not delete checkpoint:UserWarning")
 @pytest.mark.parametrize("killed", [False, True], ids=["disk full", "killed"])
 def test_a_save_that_fails_at_any_call_leaves_the_old_checkpoint(
     killed: bool, tmp_path: Path
@@ -422,7 +445,7 @@ def test_a_save_that_fails_at_any_call_leaves_the_old_checkpoint(
         outcomes.add(loaded.nimg)
         checkpoint.sweep(folder)
         _save(folder, 128, keep=1)
-        assert sorted(os.listdir(folder)) == ["000000128"]
+        assert _listed(folder) == ["000000128"]
         if cell[0] > 0:
             break
     assert outcomes == {64, 128}
@@ -435,10 +458,10 @@ def test_a_disk_that_is_too_small_is_noticed_before_a_byte_is_written(
     _save(tmp_path, 64)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(MachineError, match="0.0 MiB free; 000000064 is untouched") as caught:
+    with pytest.raises(MachineError, match=r"0\.0 MiB free; 000000064 is untouched") as caught:
         _save(tmp_path, 128)
     assert caught.value.exit_code == 4
-    assert os.listdir(tmp_path) == ["000000064"]
+    assert _listed(tmp_path) == ["000000064"]
 
 
 def test_the_same_moment_is_not_written_twice_unless_it_is_damaged(tmp_path: Path) -> None:
@@ -450,7 +473,7 @@ def test_the_same_moment_is_not_written_twice_unless_it_is_damaged(tmp_path: Pat
     (path / "extra.safetensors").write_bytes(b"")
     _save(tmp_path, 64)
     assert checkpoint.verify(path) == []
-    assert os.listdir(tmp_path) == ["000000064"]
+    assert _listed(tmp_path) == ["000000064"]
 
 
 def test_the_newest_and_the_protected_are_kept(tmp_path: Path) -> None:
@@ -503,8 +526,9 @@ def test_a_digest_sees_every_change_and_no_order() -> None:
 
 
 OPTIMIZERS: list[Callable[[Any], Optimizer]] = [
-    lambda parameters: Adam(parameters, lr=0.1, betas=(0, 0.99)),
+    lambda parameters: Adam(parameters, lr=0.1, betas=(0.0, 0.99)),
     lambda parameters: Adam(parameters, lr=0.1, amsgrad=True, foreach=False),
+    lambda parameters: Adam(parameters, lr=0.1, fused=True),
     lambda parameters: AdamW(parameters, lr=0.1),
     lambda parameters: SGD(parameters, lr=0.1, momentum=0.9),
     lambda parameters: torch.optim.RMSprop(parameters, lr=0.1),
@@ -555,7 +579,9 @@ def test_an_optimizer_goes_on_exactly_where_it_was(
     _train(again, resumed, first=3, last=6)
 
     assert digest(again.state_dict()) == digest(network.state_dict())
-    ours, theirs = (pack_optimizer(o, _names(n)) for o, n in ((resumed, again), (optimizer, network)))
+    ours, theirs = (
+        pack_optimizer(o, _names(n)) for o, n in ((resumed, again), (optimizer, network))
+    )
     assert digest(ours) == digest(theirs)
     assert digest(loaded.groups) == before  # training does not write into what was loaded
 

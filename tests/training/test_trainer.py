@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import TinyDiscriminator, TinyGenerator, TinyLoss, experiment
 from torch import Tensor, nn
 
 from ganzoo.algorithm import Play, RunView
@@ -14,8 +15,6 @@ from ganzoo.interfaces import Augment, Loss, Regularizer, Schedule
 from ganzoo.training.ranks import Ranks
 from ganzoo.training.skeleton import digest
 from ganzoo.training.trainer import Trainer
-
-from tiny import TinyDiscriminator, TinyGenerator, TinyLoss, experiment
 
 CPU = torch.device("cpu")
 
@@ -120,7 +119,9 @@ def test_shared_fakes_change_nothing_but_the_time() -> None:
     for each in (shared, split):
         each.play_step()
 
-    for one, other in zip(*(each.networks["generator"].parameters() for each in (shared, split)), strict=True):
+    for one, other in zip(
+        *(each.networks["generator"].parameters() for each in (shared, split)), strict=True
+    ):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=0)
 
 
@@ -131,9 +132,7 @@ def test_accumulated_gradients_equal_those_of_the_whole_batch() -> None:
         each.networks["generator"].eval()
         each.play_step()
 
-    for one, other in zip(
-        whole.networks.values(), parts.networks.values(), strict=True
-    ):
+    for one, other in zip(whole.networks.values(), parts.networks.values(), strict=True):
         for p, q in zip(one.parameters(), other.parameters(), strict=True):
             torch.testing.assert_close(p, q, rtol=1e-6, atol=1e-9)
 
@@ -253,7 +252,9 @@ def test_forgetting_any_one_item_of_the_state_is_noticed() -> None:
     kept = first.state_dict()
     fresh = trainer(total=160, seed=9).state_dict()
 
-    unnoticed = [name for name in _items(kept) if _resumed_without(name, kept, fresh) == state_of(through)]
+    unnoticed = [
+        name for name in _items(kept) if _resumed_without(name, kept, fresh) == state_of(through)
+    ]
 
     assert unnoticed == []
 
@@ -261,8 +262,14 @@ def test_forgetting_any_one_item_of_the_state_is_noticed() -> None:
 def _items(kept: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Every item that training changes; the rest equals its fresh value."""
     extra = [("extra", name) for name in ("step", "nimg")]
-    return [("generator",), ("discriminator",), ("generator_ema",), ("optimizers",), *extra,
-            ("rng-00000", "streams")]
+    return [
+        ("generator",),
+        ("discriminator",),
+        ("generator_ema",),
+        ("optimizers",),
+        *extra,
+        ("rng-00000", "streams"),
+    ]
 
 
 def _resumed_without(name: tuple[str, ...], kept: dict[str, Any], fresh: dict[str, Any]) -> str:
@@ -279,7 +286,10 @@ def _resumed_without(name: tuple[str, ...], kept: dict[str, Any], fresh: dict[st
 
 def test_two_ranks_together_play_the_batch_of_one() -> None:
     whole = trainer(dtype=torch.float64)
-    ranks = [Trainer(experiment(dtype=torch.float64), CPU, total_nimg=80, ranks=Ranks(r, 2)) for r in (0, 1)]
+    ranks = [
+        Trainer(experiment(dtype=torch.float64), CPU, total_nimg=80, ranks=Ranks(r, 2))
+        for r in (0, 1)
+    ]
     draws = [each._new_draws()[0] for each in ranks]
     expected = whole._new_draws()[0]
 

@@ -1,0 +1,173 @@
+"""The door: which commands there are, and how every ending becomes words and an exit code.
+
+A command's file is imported when it is called; ``--help`` reads the table below and imports none.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import MutableMapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import final
+
+import click
+
+import ganzoo
+from ganzoo.cli.asked import Asked, plugin_options
+from ganzoo.cli.screen import complain
+from ganzoo.errors import GanzooError, did_you_mean
+
+COMMANDS = {
+    "list": "All models, or all parts with --all.",
+    "info": "What a model or a part is, and how to read its numbers.",
+    "train": "Train a model.",
+    "resume": "Go on with a run exactly where it stopped.",
+    "sample": "Make pictures with a trained model.",
+    "runs": "Your runs.",
+    "plugins": "What is installed, and what is wrong with it.",
+}
+"""Every command with its short help; ``name`` lives in ``ganzoo.cli.name``."""
+
+_WELCOME = """\
+ganzoo {version} - train, compare and share GANs
+
+  ganzoo train dcgan               first run: built-in digits, no download, CPU is fine
+  ganzoo train dcgan -d ./photos   your own pictures
+  ganzoo list                      all models            ganzoo info dcgan    one of them
+  ganzoo runs                      your runs             ganzoo sample last   new pictures
+
+All commands: ganzoo --help"""
+
+
+@final
+class Commands(click.Group):
+    """A group that imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found = getattr(import_module(f"ganzoo.cli.{cmd_name}"), "command")  # noqa: B009
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table; click's own way would import every command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-"):
+            near = did_you_mean(word, COMMANDS)
+            raise click.UsageError(f"no command called {word!r}.{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@click.version_option(ganzoo.__version__, message="ganzoo %(version)s")
+@plugin_options
+@click.pass_context
+def app(ctx: click.Context) -> None:
+    """Train, compare and share GANs."""
+    if ctx.invoked_subcommand is None:
+        program = ctx.find_object(Asked) or Asked()
+        click.echo(as_typed(_WELCOME.format(version=ganzoo.__version__), program.program))
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code; no traceback reaches the terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an old code page must not end a run
+    calm_threads(os.environ)
+    asked = Asked(program=program_name(sys.argv[0]), words=tuple(args or sys.argv[1:]))
+    try:
+        code = app.main(
+            args if args is None else list(args),
+            prog_name=asked.program,
+            standalone_mode=False,
+            obj=asked,
+        )
+    except GanzooError as error:
+        _say(asked, str(error), error.hint)
+        _trace(asked, error)
+        return error.exit_code
+    except click.ClickException as error:
+        _say(asked, error.format_message(), _usage(error, asked.program))
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say(asked, "interrupted", None)
+        return 130
+    except BrokenPipeError:  # ``ganzoo list | head`` is no error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last door before the terminal
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        _say(asked, f"{type(error).__name__}: {error}{notes}", _report(asked))
+        _trace(asked, error)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def as_typed(text: str, program: str) -> str:
+    """Return a text whose commands repeat the program as it was typed."""
+    names = "|".join(COMMANDS)
+    return re.sub(rf"(?<![\w/.-])ganzoo (?=(?:{names}|--help)\b)", lambda _: f"{program} ", text)
+
+
+def program_name(typed: str) -> str:
+    """Return the program as somebody typed it: ``ganzoo``, ``.venv/bin/ganzoo``, ``python -m``."""
+    path = Path(typed)
+    if path.name == "__main__.py":
+        return "python -m ganzoo"
+    stem = path.stem if path.suffix == ".exe" else path.name
+    found = shutil.which(stem)
+    on_path = found is not None and Path(found).absolute() == path.absolute()
+    if on_path or not stem.startswith("ganzoo"):
+        return "ganzoo"
+    return shlex.quote(str(path.with_name(stem)))
+
+
+def calm_threads(environ: MutableMapping[str, str]) -> None:
+    """On a busy or shared machine let OpenMP threads sleep, not spin, while they wait.
+
+    Spinning threads that share cores made training about ten times slower; on an idle machine
+    they gain a little. It works only before torch is imported.
+    """
+    cores = os.cpu_count() or 1
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows
+        load = 0.0
+    if environ.get("CI") or load > 0.5 * cores:
+        environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _say(asked: Asked, message: str, hint: str | None) -> None:
+    complain(as_typed(message, asked.program), hint and as_typed(hint, asked.program))
+
+
+def _usage(error: click.ClickException, program: str) -> str | None:
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{ctx.command_path if ctx else program} --help"
+
+
+def _report(asked: Asked) -> str | None:
+    if asked.debug:
+        return None
+    return f"a bug of ganzoo or a plugin; where: {asked.program} --debug {shlex.join(asked.words)}"
+
+
+def _trace(asked: Asked, error: BaseException) -> None:
+    if asked.debug:
+        import traceback
+
+        traceback.print_exception(error)

@@ -1,0 +1,96 @@
+"""Killed at any instant, a run goes on as if nothing had happened."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ganzoo.training import checkpoint
+from ganzoo.training.skeleton import digest
+
+KILLS = 20
+SETTINGS = [
+    "dataset.count=512",
+    "training.kimg=6",
+    "training.tick_kimg=0.25",
+    "training.checkpoint_kimg=0.25",
+    "training.sample_kimg=1",
+    "training.batch_size=32",
+    "generator.width=4",
+    "discriminator.width=4",
+]
+
+
+def ganzoo(*words: str) -> list[str]:
+    return [sys.executable, "-m", "ganzoo", *words]
+
+
+def train(out: Path) -> list[str]:
+    sets = [word for setting in SETTINGS for word in ("--set", setting)]
+    return ganzoo("train", "dcgan", "--device", "cpu", "--out", str(out), "--quiet", *sets)
+
+
+def final_digest(run: Path) -> str:
+    groups = dict(checkpoint.load(run / "checkpoints").groups)
+    del groups["clock"]
+    return digest(groups)
+
+
+def rows(run: Path) -> list[tuple[float, float]]:
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [(row["nimg"], row["d_loss"]) for row in map(json.loads, lines)]
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+def test_a_run_killed_twenty_times_ends_as_one_that_was_never_stopped(tmp_path: Path) -> None:
+    env = dict(os.environ, OMP_NUM_THREADS="1")
+    subprocess.run(train(tmp_path / "whole"), check=True, env=env)
+    whole = next((tmp_path / "whole").iterdir())
+    chance = random.Random(0)
+
+    process = subprocess.Popen(train(tmp_path / "killed"), env=env)
+    killed = 0
+    while killed < KILLS:
+        _wait_for_a_start(tmp_path / "killed", process)
+        time.sleep(chance.uniform(0.0, 0.5))
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        killed += 1
+        run = next((tmp_path / "killed").iterdir())
+        process = subprocess.Popen(_go_on(run), env=env)
+    process.wait()
+    run = next((tmp_path / "killed").iterdir())
+    if not json.loads((run / "run.json").read_text())["status"] == "done":
+        subprocess.run(_go_on(run), check=True, env=env)
+
+    print(f"killed {killed} times")
+    assert killed >= 10
+    assert final_digest(run) == final_digest(whole)
+    assert rows(run) == rows(whole)
+
+
+def _go_on(run: Path) -> list[str]:
+    return ganzoo("resume", str(run), "--device", "cpu", "--quiet")
+
+
+def _wait_for_a_start(root: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a checkpoint newer than before is there, or the process has ended."""
+    started = time.monotonic()
+    before = _moments(root)
+    while process.poll() is None and time.monotonic() - started < 120:
+        if _moments(root) - before:
+            return
+        time.sleep(0.02)
+
+
+def _moments(root: Path) -> set[str]:
+    return {path.name for path in root.glob("*/checkpoints/0*")}
