@@ -82,7 +82,7 @@ def check_data(run: RunDir, fingerprint: str) -> None:
     noted = run.read_info().get("fingerprint")
     if noted is not None and noted != fingerprint:
         raise DataError(
-            f"{run.name} was trained on other images than the data set holds now;"
+            f"{run.path.name} was trained on other images than the data set holds now;"
             " put the old ones back, or start a new run"
         )
     run.update_info(fingerprint=fingerprint)

@@ -47,11 +47,11 @@ def load_generator(
     moments = checkpoint.moments(run.checkpoints)
     if not moments:
         raise CheckpointError(
-            f"{run.name} has no checkpoint yet", hint=f"ganzoo resume {run.number}"
+            f"{run.path.name} has no checkpoint yet", hint=f"ganzoo resume {run.number}"
         )
     if at is not None and at not in moments:
         known = ", ".join(str(moment) for moment in moments)
-        raise CheckpointError(f"{run.name} has no checkpoint at {at} images; it has {known}")
+        raise CheckpointError(f"{run.path.name} has no checkpoint at {at} images; it has {known}")
     path = run.checkpoint(max(moments) if at is None else at)
     plan = Plan.from_file(registry, run.config)
     network = build.generator(registry, plan, env_of(info), objects)

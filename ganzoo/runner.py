@@ -166,6 +166,8 @@ def resume(
         ]
         run.config.write_text(built.plan.to_toml(), encoding="utf-8", newline="\n")
         run.truncate_metrics(loaded.nimg)
+        if start is not None and checkpoint.set_aside(run.checkpoints, loaded.nimg):
+            notes.append("newer checkpoints are kept as *.aside; the run goes on without them")
         run.append_event("resumed", nimg=loaded.nimg)
         session = Session(run, built, observers, [*built.notes, *notes], saved=loaded.nimg)
         return _train(session, chosen, loaded.groups)
@@ -319,7 +321,7 @@ def _longer(plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, ni
         training = replace(training, kimg=end, minutes=None)
     if training.minutes is None and nimg >= training.kimg * 1000:
         raise RecipeError(
-            f"{run.name} is done at {nimg / 1000:g} kimg; go on with --kimg +{training.kimg:g}"
+            f"{run.path.name} is done at {nimg / 1000:g} kimg; go on with --kimg +{training.kimg:g}"
         )
     return replace(plan, training=training)
 

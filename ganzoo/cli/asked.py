@@ -1,4 +1,4 @@
-"""What was asked of every command alike: which plugins, how strictly, and how to name ourselves."""
+"""What is asked of every command alike: which plugins, how strictly, and our name as typed."""
 
 import os
 from collections.abc import Callable

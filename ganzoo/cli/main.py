@@ -101,7 +101,7 @@ def main(args: Sequence[str] | None = None) -> int:
         _trace(asked, error)
         return error.exit_code
     except click.ClickException as error:
-        _say(asked, error.format_message(), _usage(error, asked.program))
+        _say(asked, error.format_message(), _usage(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _say(asked, "interrupted", None)
@@ -109,7 +109,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # ``ganzoo list | head`` is no error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
-    except Exception as error:  # noqa: BLE001 - the last door before the terminal
+    except Exception as error:  # the last door before the terminal
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         _say(asked, f"{type(error).__name__}: {error}{notes}", _report(asked))
         _trace(asked, error)
@@ -155,15 +155,15 @@ def _say(asked: Asked, message: str, hint: str | None) -> None:
     complain(as_typed(message, asked.program), hint and as_typed(hint, asked.program))
 
 
-def _usage(error: click.ClickException, program: str) -> str | None:
+def _usage(error: click.ClickException) -> str:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    return f"{ctx.command_path if ctx else program} --help"
+    return f"ganzoo {ctx.info_name} --help" if ctx and ctx.parent else "ganzoo --help"
 
 
 def _report(asked: Asked) -> str | None:
     if asked.debug:
         return None
-    return f"a bug of ganzoo or a plugin; where: {asked.program} --debug {shlex.join(asked.words)}"
+    return f"a bug of ganzoo or a plugin; where: ganzoo --debug {shlex.join(asked.words)}"
 
 
 def _trace(asked: Asked, error: BaseException) -> None:

@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -20,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, final
 import click
 
 from ganzoo.cli import wording
+from ganzoo.cli.pace import Pace, share
 from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked, Waiting
 
 if TYPE_CHECKING:
@@ -239,14 +239,14 @@ class LiveScreen(Screen):
         left = wording.eta(start, nimg, elapsed)
         if start.total_nimg and rate:
             left = (start.total_nimg - nimg) / rate
-        share = _share(start, nimg, elapsed)
+        done = share(start, nimg, elapsed)
         grid = Table.grid(padding=(0, 1))
         grid.add_row(
             Text(f"epoch {wording.progress(nimg, start)}"),
-            ProgressBar(total=1.0, completed=share, width=max(10, self._console.width - 60)),
-            Text(f"{share:4.0%}"),
+            ProgressBar(total=1.0, completed=done, width=max(10, self._console.width - 60)),
+            Text(f"{done:4.0%}"),
             Text(f"{wording.kimg(nimg)} kimg"),
-            Text(f"{_rate(rate)} img/s", "cyan"),
+            Text(f"{wording.rate(rate)} img/s", "cyan"),
             Text(f"{wording.clock(elapsed)} < {'?' if left is None else wording.clock(left)}"),
         )
         return grid
@@ -258,46 +258,6 @@ class LiveScreen(Screen):
             ago = wording.span(self._now() - when)
             words.insert(0, f"saved at {wording.kimg(nimg)} kimg, {ago} ago")
         return "    ".join(words)
-
-
-@final
-class Pace:
-    """Images a second over the last moments, and the seconds since the start."""
-
-    def __init__(self, window: float = 10.0) -> None:
-        self._window = window
-        self._seen: deque[tuple[int, float]] = deque()
-        self._began: float | None = None
-
-    def add(self, nimg: int, now: float) -> None:
-        """Note how many images were shown by now."""
-        self._began = now if self._began is None else self._began
-        self._seen.append((nimg, now))
-        while len(self._seen) > 2 and now - self._seen[1][1] >= self._window:
-            self._seen.popleft()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds from the first note to the last."""
-        return self._seen[-1][1] - (self._began or 0.0) if self._seen else 0.0
-
-    @property
-    def rate(self) -> float:
-        """Images a second; 0 while nobody knows."""
-        if not self._seen:
-            return 0.0
-        (first, since), (last, now) = self._seen[0], self._seen[-1]
-        return (last - first) / (now - since) if now > since else 0.0
-
-
-def _rate(rate: float) -> str:
-    return f"{rate / 1000:.1f}k" if rate >= 1000 else f"{rate:.0f}"
-
-
-def _share(start: Started, nimg: int, elapsed: float) -> float:
-    if start.total_nimg:
-        return min(1.0, nimg / start.total_nimg)
-    return min(1.0, elapsed / (60 * start.minutes)) if start.minutes else 0.0
 
 
 @final

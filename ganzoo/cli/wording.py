@@ -24,6 +24,11 @@ def kimg(nimg: float) -> str:
     return grouped(nimg / 1000 if nimg < 10_000 else round(nimg / 1000))
 
 
+def rate(images: float) -> str:
+    """Return images a second: ``480``, ``4.9k``."""
+    return f"{images / 1000:.1f}k" if images >= 1000 else f"{images:.0f}"
+
+
 def clock(seconds: float) -> str:
     """Return a length of time: ``0:14``, ``1:02:03``."""
     whole = max(0, int(seconds))
@@ -155,9 +160,7 @@ def row(tick: Ticked, names: Sequence[str], start: Started) -> str:
     """Return one line of the trace."""
     said = tick.readings
     cells = [(n, reading(n, said[n]) if n in said else "-") for n in names]
-    return _row(
-        progress(tick.nimg, start), kimg(tick.nimg), cells, clock(tick.wall_sec), start
-    )
+    return _row(progress(tick.nimg, start), kimg(tick.nimg), cells, clock(tick.wall_sec), start)
 
 
 _CELL, _KIMG, _TIME = 6, 5, 5
@@ -180,7 +183,11 @@ def _epoch_width(start: Started) -> int:
 def plain_row(tick: Ticked, start: Started, now: datetime, eta: float | None) -> str:
     """Return one line of a log: the trace as ``name value``."""
     said = [f"{slug(n)} {tick.readings[n]:.4g}" for n in ordered(tick.readings)]
-    words = [f"{now:%H:%M:%S}", f"epoch {progress(tick.nimg, start)}", f"kimg {tick.nimg / 1000:g}"]
+    words = [
+        f"{now:%H:%M:%S}",
+        f"epoch {progress(tick.nimg, start)}",
+        f"kimg {tick.nimg / 1000:g}",
+    ]
     return " ".join([*words, *said, *([f"eta {eta:.0f}s"] if eta is not None else [])])
 
 

@@ -167,6 +167,26 @@ def moments(folder: Path) -> list[int]:
     return sorted(nimg for nimg in found if nimg is not None)
 
 
+def set_aside(folder: Path, after: int) -> list[int]:
+    """Keep newer checkpoints out of the way of a run that goes back; nothing is deleted.
+
+    Args:
+        folder: The folder of checkpoints.
+        after: The moment the run goes back to.
+
+    Returns:
+        The moments that were set aside, as ``000180224.aside``.
+    """
+    newer = [nimg for nimg in moments(folder) if nimg > after]
+    for nimg in newer:
+        target = folder / f"{moment(nimg)}.aside"
+        with writing(target):
+            if target.exists():
+                _delete(target)
+            (folder / moment(nimg)).rename(target)
+    return newer
+
+
 def sweep(folder: Path) -> None:
     """Delete what an interrupted save or deletion left behind; under the run's lock."""
     for path in folder.iterdir() if folder.is_dir() else ():

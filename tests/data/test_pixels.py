@@ -78,13 +78,21 @@ def test_fine_stripes_fade_instead_of_turning_into_coarse_ones() -> None:
     assert (small - 127.5).abs().max() < 30
 
 
-def test_many_large_images_are_fitted_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8)
-    together = fit(pixels, 8)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_fitted_together_as_each_alone(channels: int) -> None:
+    pixels = torch.randint(0, 256, (5, channels, 20, 16), dtype=torch.uint8)
+    alone = torch.cat([fit(each, 9) for each in torch.split(pixels, 1)])
 
-    monkeypatch.setattr("ganzoo.data.pixels._AT_ONCE", 1)
+    assert torch.equal(fit(pixels, 9), alone)
 
-    assert torch.equal(fit(pixels, 8), together)
+
+def test_resizing_is_bicubic_with_antialias_to_the_nearest_value() -> None:
+    pixels = torch.randint(0, 256, (4, 3, 24, 24), dtype=torch.uint8)
+    exact = torch.nn.functional.interpolate(
+        pixels.float(), (10, 10), mode="bicubic", antialias=True
+    )
+
+    assert (fit(pixels, 10).float() - exact.clamp(0, 255)).abs().max() < 1.5
 
 
 def test_no_pixels_at_all_are_refused() -> None:

@@ -1,0 +1,130 @@
+"""``ganzoo train``: words become a plan, and the runner plays it. No option has a default here."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganzoo.cli import screen
+from ganzoo.cli.asked import Asked, plugin_options
+from ganzoo.cli.list import broken
+from ganzoo.events import Finished
+from ganzoo.plan import Plan, resolve
+from ganzoo.registry import Registry
+
+_LENGTH = click.FloatRange(min=0, min_open=True)
+_TRAINING = (
+    "seed",
+    "batch_size",
+    "precision",
+    "kimg",
+    "minutes",
+    "resolution",
+    "conditional",
+)
+_ONE = ("dataset", "loss", "generator", "discriminator")
+_MANY = ("regularizer", "augment")
+
+
+@click.command("train")
+@click.argument("name", required=False)
+@click.option("-d", "--dataset", metavar="NAME|FOLDER", help="A data set, or your own pictures.")
+@click.option("--data-root", metavar="DIR", help="Where the data set's files lie.")
+@click.option("--preset", metavar="NAME", help="One of the model's presets: quick, paper.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings (TOML).")
+@click.option("--print-config", is_flag=True, help="Print all settings and stop.")
+@click.option("--epochs", type=_LENGTH, help="Length in epochs of the data.")
+@click.option("--kimg", type=_LENGTH, help="Length in thousands of images.")
+@click.option("--steps", type=click.IntRange(min=1), help="Length in steps.")
+@click.option("--minutes", type=_LENGTH, help="Length in minutes.")
+@click.option("--resolution", type=click.IntRange(min=1), help="Pixels per side.")
+@click.option("--conditional/--no-conditional", default=None, help="Tell both players the class.")
+@click.option("--seed", type=click.IntRange(min=0), help="Start of every random stream.")
+@click.option("--device", help="cpu, cuda, cuda:1, mps; the best there is if not said.")
+@click.option("--precision", metavar="fp32|tf32|bf16", help="Of the arithmetic.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.")
+@click.option("--loss", metavar="NAME", help="Another loss.")
+@click.option("--generator", metavar="NAME", help="Another generator.")
+@click.option("--discriminator", metavar="NAME", help="Another discriminator.")
+@click.option("--regularizer", multiple=True, metavar="NAME", help="One more; none clears.")
+@click.option("--augment", multiple=True, metavar="NAME", help="One more; none clears.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the run's folder.")
+@click.option("--plain", is_flag=True, help="Lines, no bar.")
+@plugin_options
+@click.pass_obj
+def command(asked: Asked, /, **said: Any) -> int:
+    """Train the model NAME.
+
+    A first run: ganzoo train dcgan. Every setting: ganzoo info NAME --settings.
+    """
+    _one_length(said)
+    registry = asked.registry()
+    plan = plan_of(registry, said)
+    if said["print_config"]:
+        screen.say(plan.to_toml().rstrip())
+        return 0
+    if not said["quiet"]:
+        _remark_broken(registry, asked.program)
+    from ganzoo import runner
+
+    quiet, as_json, plain = said["quiet"], said["as_json"], said["plain"]
+    with screen.choose(asked.program, quiet=quiet, as_json=as_json, plain=plain) as shown:
+        end = runner.train(
+            plan,
+            registry,
+            out=said["out"],
+            device=said["device"],
+            observers=[shown],
+            epochs=said["epochs"],
+            steps=said["steps"],
+            command=(asked.program, *asked.words),
+        )
+    return ended(end, quiet=quiet)
+
+
+def plan_of(registry: Registry, said: Mapping[str, Any]) -> Plan:
+    """Return the plan that a command line asks for.
+
+    Raises:
+        RecipeError: An unknown name or setting.
+    """
+    overrides = {f"training.{key}": said[key] for key in _TRAINING if said[key] is not None}
+    if said["data_root"] is not None:
+        overrides["dataset.root"] = said["data_root"]
+    return resolve(
+        registry,
+        said["name"],
+        preset=said["preset"],
+        config=said["config"],
+        sets=said["sets"],
+        replace={kind: said[kind] for kind in _ONE if said[kind] is not None},
+        add={kind: said[kind] for kind in _MANY if said[kind]},
+        overrides=overrides,
+    )
+
+
+def ended(end: Finished, *, quiet: bool) -> int:
+    """Return the exit code of an ended run; with ``quiet`` print its folder."""
+    if quiet:
+        screen.say(str(end.run))
+    sys.stdout.flush()
+    return 0 if end.signal is None else 128 + end.signal
+
+
+def _one_length(said: Mapping[str, Any]) -> None:
+    given = [f"--{key}" for key in ("epochs", "kimg", "steps", "minutes") if said[key] is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} all say how long; give one")
+
+
+def _remark_broken(registry: Registry, program: str) -> None:
+    for state in broken(registry):
+        screen.remark(
+            f"remark: plugin {state.name} is {state.status}: {state.reason}"
+            f"   {program} plugins {state.name}"
+        )
