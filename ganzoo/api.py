@@ -1,4 +1,4 @@
-"""Python in five lines: the same names and settings as the command line, objects wherever names."""
+"""Python in five lines: names and settings of the command line, and objects wherever names."""
 
 import io
 import os

@@ -286,7 +286,7 @@ def _check_slope(built: Outline, builder: Builder) -> None:
 
 
 def _check_shapes(built: Outline, builder: Builder) -> None:
-    """Run both networks once on two images; shapes that do not meet are named with their makers."""
+    """Run both networks once on two images; shapes that do not meet are named by maker."""
     if not {"generator", "discriminator"} <= set(built.networks):
         return
     made, judge = built.networks["generator"], built.networks["discriminator"]

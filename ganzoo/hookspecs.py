@@ -1,4 +1,4 @@
-"""Every hook there is. Registration is asked once a process; run hooks reach only a run's own parts.
+"""Every hook there is. Registration is asked once a process; run hooks reach a run's own parts.
 
 A method becomes a hook by the marker ``ganzoo.hookimpl``; a misspelled hook is an error.
 """

@@ -174,7 +174,7 @@ class Regularizer(ABC):
 
 
 class Augment(ABC):
-    """A differentiable change of images before the discriminator sees them, real and fake alike."""
+    """A differentiable change of images before the discriminator sees them, real or fake."""
 
     @abstractmethod
     def __call__(self, images: Images, rng: torch.Generator) -> Images:

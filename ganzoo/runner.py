@@ -321,7 +321,8 @@ def _longer(plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, ni
         training = replace(training, kimg=end, minutes=None)
     if training.minutes is None and nimg >= training.kimg * 1000:
         raise RecipeError(
-            f"{run.path.name} is done at {nimg / 1000:g} kimg; go on with --kimg +{training.kimg:g}"
+            f"{run.path.name} is done at {nimg / 1000:g} kimg; go on with"
+            f" --kimg +{training.kimg:g}"
         )
     return replace(plan, training=training)
 

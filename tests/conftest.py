@@ -9,7 +9,9 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keep the cache and the runs of a test in folders of its own."""
     home = tmp_path_factory.getbasetemp().parent / "ganzoo-home"
     monkeypatch.setenv("GANZOO_HOME", str(home))

@@ -93,7 +93,17 @@ def test_a_run_leaves_a_folder_that_tells_everything(tmp_path: Path) -> None:
     assert info["made_by"]["generator"]["id"] == "dcgan/dcgan"
     assert info["made_by"]["generator"]["distribution"] == "torch-ganzoo"
     row = run.read_metrics()[-1]
-    assert {"kimg", "step", "epoch", "cpu_sec", "d_loss", "g_loss", "d_real", "d_fake", "d_acc"} <= set(row)
+    assert {
+        "kimg",
+        "step",
+        "epoch",
+        "cpu_sec",
+        "d_loss",
+        "g_loss",
+        "d_real",
+        "d_fake",
+        "d_acc",
+    } <= set(row)
     assert notes.of(Finished)[0].status == "done"
     assert notes.of(Started)[0].total_nimg == 512
     assert notes.of(Saved)[-1].nimg == 512
@@ -244,8 +254,14 @@ def test_python_takes_objects_wherever_it_takes_names(tmp_path: Path) -> None:
     settings = {"training.batch_size": 16, "generator.width": 4, "discriminator.width": 4}
 
     run = ganzoo.train(
-        "dcgan", dataset=pictures, loss=Mine(), settings=settings, kimg=0.064, out=tmp_path,
-        device="cpu", observers=[],
+        "dcgan",
+        dataset=pictures,
+        loss=Mine(),
+        settings=settings,
+        kimg=0.064,
+        out=tmp_path,
+        device="cpu",
+        observers=[],
     )
     made_by = json.loads((run.path / "run.json").read_text())["made_by"]
 

@@ -69,7 +69,7 @@ def test_a_run_killed_twenty_times_ends_as_one_that_was_never_stopped(tmp_path: 
         process = subprocess.Popen(_go_on(run), env=env)
     process.wait()
     run = next((tmp_path / "killed").iterdir())
-    if not json.loads((run / "run.json").read_text())["status"] == "done":
+    if json.loads((run / "run.json").read_text())["status"] != "done":
         subprocess.run(_go_on(run), check=True, env=env)
 
     print(f"killed {killed} times")
