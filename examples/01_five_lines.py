@@ -18,7 +18,9 @@ def main() -> None:
     run = ganzoo.train("dcgan", kimg=kimg, settings={"dataset.count": 10_000})
     pixels = run.sample(16, seed=0)  # uint8 [16, 1, 32, 32]; picture i comes from seed i
     print(f"{len(run.metrics)} rows in the trace, the last one: {run.metrics[-1]}")
-    print(f"16 new pictures of {pixels.shape[-1]} px, mean pixel {pixels.float().mean():.0f} of 255")
+    print(
+        f"16 new pictures of {pixels.shape[-1]} px, mean pixel {pixels.float().mean():.0f} of 255"
+    )
     print(f"grid of the run: {run.rundir.latest_sample}")
 
 

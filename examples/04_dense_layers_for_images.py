@@ -41,7 +41,9 @@ def main() -> None:
     print(told("before, gan  ", before))
     print(told("after,  dcgan", after))
     print(f"The real digits have speckle {speckle(Digits(count=256).load(32)[0]):.1f}.")
-    print("D(real) and D(fake) do not say which pictures are better: each generator only has to fool")
+    print(
+        "D(real) and D(fake) do not say which pictures are better: each generator only has to fool"
+    )
     print("its own discriminator, and a dense one sees no neighbours either. Compare the grids.")
 
 

@@ -45,7 +45,9 @@ def main() -> None:
     after = ganzoo.train("dcgan", kimg=kimg, settings=few)
     print(told("before, [0, 1] ", before))
     print(told("after,  [-1, 1]", after))
-    print("The median pixel of the real digits is 0, black. Before, the players agree on the wrong")
+    print(
+        "The median pixel of the real digits is 0, black. Before, the players agree on the wrong"
+    )
     print("range: nothing in the trace complains, half the range of the generator lies idle, and")
     print("every picture is grey. Always look at samples/latest.png beside samples/real.png.")
 

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: small, quick, and never on a network."""
 
 import os
+from collections import Counter
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GANZOO_OFFLINE"] = "1"
@@ -17,3 +18,14 @@ def _own_folders(
     monkeypatch.setenv("GANZOO_HOME", str(home))
     for name in ("GANZOO_DATA", "GANZOO_RUNS", "GANZOO_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the counts that tests recorded, summed over all of them."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name.startswith("count: "):
+                counts[name.removeprefix("count: ")] += int(str(value))
+    for name, value in counts.items():
+        terminalreporter.write_line(f"{name}: {value}")

@@ -14,12 +14,12 @@ KNOWN = ("D loss", "G loss", "D(real)", "D(fake)", "D acc", "C(real)", "C(fake)"
 """Columns in the order people read them; others follow."""
 
 
-def grouped(value: float) -> str:
+def grouped(value: float | int) -> str:
     """Return a number with its thousands apart: ``60 000``, ``1 204.5``."""
     return f"{round(value, 1):,}".removesuffix(".0").replace(",", " ")
 
 
-def kimg(nimg: float) -> str:
+def kimg(nimg: int) -> str:
     """Return images shown in thousands."""
     return grouped(nimg / 1000 if nimg < 10_000 else round(nimg / 1000))
 
@@ -38,7 +38,7 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def span(seconds: float) -> str:
+def span(seconds: float | int) -> str:
     """Return a length of time roughly: ``14 s``, ``4 min``, ``5:51 h``."""
     if seconds < 60:
         return f"{seconds:.0f} s"
@@ -86,13 +86,12 @@ def maker(entry: Entry) -> str:
     return f"{source.distribution} {source.version}" if source.distribution else source.value
 
 
-def epochs(nimg: float, start: Started) -> str:
+def epochs(nimg: int, start: Started) -> str:
     """Return images shown in epochs: ``3``, ``0.4``."""
-    count = nimg / max(1, start.count)
-    return f"{count:.0f}" if abs(count - round(count)) < 0.005 else f"{count:.1f}"
+    return f"{nimg / max(1, start.count):.1f}".removesuffix(".0")
 
 
-def progress(nimg: float, start: Started) -> str:
+def progress(nimg: int, start: Started) -> str:
     """Return how far a run is: ``3/20`` epochs."""
     done = epochs(nimg, start)
     return done if start.total_nimg is None else f"{done}/{epochs(start.total_nimg, start)}"
@@ -141,7 +140,7 @@ def reading(name: str, value: float) -> str:
 
 def columns(names: Iterable[str], start: Started, width: int) -> list[str]:
     """Return the columns that fit a width, between the fixed ones."""
-    left = width - _epoch_width(start) - 2 - _KIMG - 2 - _TIME
+    left = width - epoch_width(start) - 2 - _KIMG - 2 - _TIME
     fitting = []
     for name in ordered(names):
         left -= 2 + max(len(name), _CELL)
@@ -169,15 +168,16 @@ _CELL, _KIMG, _TIME = 6, 5, 5
 def _row(
     first: str, second: str, cells: Iterable[tuple[str, str]], last: str, start: Started
 ) -> str:
-    words = [f"{first:>{_epoch_width(start)}}", f"{second:>{_KIMG}}"]
+    words = [f"{first:>{epoch_width(start)}}", f"{second:>{_KIMG}}"]
     words += [f"{text:>{max(len(name), _CELL)}}" for name, text in cells]
     return "  ".join([*words, f"{last:>{_TIME}}"])
 
 
-def _epoch_width(start: Started) -> int:
+def epoch_width(start: Started) -> int:
+    """Return the room that :func:`progress` takes at most."""
     if start.total_nimg is None:
         return 5
-    return max(5, 2 * len(epochs(start.total_nimg, start)) + 1)
+    return max(5, 2 * len(epochs(start.total_nimg, start)) + 3)
 
 
 def plain_row(tick: Ticked, start: Started, now: datetime, eta: float | None) -> str:
@@ -191,7 +191,7 @@ def plain_row(tick: Ticked, start: Started, now: datetime, eta: float | None) ->
     return " ".join([*words, *said, *([f"eta {eta:.0f}s"] if eta is not None else [])])
 
 
-def eta(start: Started, nimg: float, elapsed: float) -> float | None:
+def eta(start: Started, nimg: int, elapsed: float) -> float | None:
     """Return the seconds that are left; None while nobody knows."""
     if start.total_nimg is None:
         return max(0.0, (start.minutes or 0) * 60 - elapsed)

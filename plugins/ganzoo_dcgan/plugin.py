@@ -82,8 +82,8 @@ _DCGAN = Recipe(
     year=2015,
     paper=_PAPER,
     reading=(
-        "D(real) and D(fake) start at 0.5 and part; a healthy run keeps D(real) near 0.6 to 0.8"
-        " and D(fake) near 0.2 to 0.4, and r1 small and steady. D acc near 1 for long means that"
+        "D(real) and D(fake) start at 0.5 and part; a healthy run keeps D(real) near 0.5 to 0.7"
+        " and D(fake) near 0.3 to 0.5, and r1 small and steady. D acc near 1 for long means that"
         " the discriminator wins: raise regularizer.r1.weight. All three at 0.5 means that it"
         " sees nothing: lower the weight or the learning rates. Losses do not fall: they are a"
         " game, so look at the pictures. Strokes appear first, then whole shapes."

@@ -37,17 +37,23 @@ _GAN = Recipe(
     summary="the first GAN: two multilayer perceptrons play against each other",
     parts={"generator": "mlp", "discriminator": "mlp", "loss": "ns"},
     set={
-        "optimizer.generator.learning_rate": 5e-4,
+        "generator.width": 128,
+        "generator.z_dim": 64,
+        "discriminator.width": 128,
+        "optimizer.generator.learning_rate": 1e-3,
         "optimizer.generator.betas": [0.5, 0.999],
-        "optimizer.discriminator.learning_rate": 5e-4,
+        "optimizer.discriminator.learning_rate": 1e-3,
         "optimizer.discriminator.betas": [0.5, 0.999],
         "training.batch_size": 64,
-        "training.kimg": 1000,
+        "training.kimg": 600,
         "training.ema_halflife_kimg": 10,
     },
     presets={
         "quick": {"training.kimg": 200},
         "paper": {
+            "generator.width": 256,
+            "generator.z_dim": 100,
+            "discriminator.width": 256,
             "optimizer.generator.learning_rate": 2e-4,
             "optimizer.discriminator.learning_rate": 2e-4,
             "training.batch_size": 128,
@@ -59,8 +65,8 @@ _GAN = Recipe(
     paper=_PAPER,
     aliases=("vanilla",),
     reading=(
-        "D(real) and D(fake) start at 0.5 and part; a healthy run keeps D(real) near 0.6 to 0.8"
-        " and D(fake) near 0.2 to 0.4, without settling. D acc near 1 for long means that the"
+        "D(real) and D(fake) start at 0.5 and part; a healthy run keeps D(real) near 0.5 to 0.7"
+        " and D(fake) near 0.3 to 0.5, without settling. D acc near 1 for long means that the"
         " discriminator wins and the generator learns little; all three at 0.5 means that it sees"
         " nothing. Losses do not fall: they are a game, so look at the pictures. Speckled strokes"
         " are normal here: nothing tells a pixel about its neighbours."
