@@ -24,7 +24,7 @@ class Adversarial(Algorithm):
         *,
         d_steps: Annotated[int, Opt("discriminator moves per generator move", ge=1)] = 1,
     ) -> None:
-        self.env, self.d_steps = env, d_steps
+        self.env, self.batches = env, d_steps
         self._phases: tuple[Phase, ...] = ()
 
     def bind(self, loss: Loss | None, regularizers: Mapping[str, Regularizer]) -> None:
@@ -50,7 +50,7 @@ class Adversarial(Algorithm):
         judge = Phase(D, (D,), tuple(terms[D]), new_batch=True)
         last = Phase(D, (D,), tuple(terms[D]), new_batch=True, shares_fakes=True)
         fool = Phase(G, (G,), tuple(terms[G]), frozen=(D,))
-        self._phases = (*[judge] * (self.d_steps - 1), last, fool)
+        self._phases = (*[judge] * (self.batches - 1), last, fool)
 
     def phases(self, run: RunView) -> Sequence[Phase]:
         """Return the phases of a step; they never change."""

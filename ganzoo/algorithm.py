@@ -292,6 +292,7 @@ class Algorithm(ABC):
         play: The play its terms read.
         samples_from: The role whose average is kept and sampled from.
         symbols: The letter of a player in the trace.
+        batches: Real batches that one step takes.
     """
 
     roles: ClassVar[Mapping[str, str]] = {G: "generator", D: "discriminator"}
@@ -299,6 +300,7 @@ class Algorithm(ABC):
     play: ClassVar[type[Play]] = Play
     samples_from: ClassVar[str] = G
     symbols: ClassVar[Mapping[str, str]] = {G: "G", D: "D"}
+    batches: int = 1
 
     @abstractmethod
     def bind(self, loss: Loss | None, regularizers: Mapping[str, Regularizer]) -> None:

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, final
@@ -16,10 +16,11 @@ import torch
 
 from ganzoo import build
 from ganzoo.data.resident import Resident
-from ganzoo.errors import DivergedError, RecipeError
+from ganzoo.errors import DivergedError
 from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked, Waiting
 from ganzoo.identity import check_data, check_local, environment, identity, short
 from ganzoo.interfaces import Observer
+from ganzoo.length import due, longer, tick_nimg, with_length
 from ganzoo.pictures import save_grid
 from ganzoo.plan import Plan
 from ganzoo.registry import Registry
@@ -109,7 +110,7 @@ def train(
         GanzooError: Whatever goes wrong; see :mod:`ganzoo.errors`.
     """
     built = build.outline(plan, registry, objects)
-    built = _with_length(built, epochs, steps)
+    built = with_length(built, epochs, steps)
     chosen, notes = _choose_device(built, device)
     model, dataset = short(plan.model), built.dataset_name
     run = RunDir.create(runs_root(out), f"{model}-{dataset}")
@@ -153,7 +154,7 @@ def resume(
     check_local(info, objects or {}, trust_code=trust_code)
     with run.hold():
         loaded = checkpoint.load(run.checkpoints, start)
-        plan = _longer(Plan.from_file(registry, run.config), kimg, minutes, run, loaded.nimg)
+        plan = longer(Plan.from_file(registry, run.config), kimg, minutes, run, loaded.nimg)
         built = build.outline(plan, registry, objects)
         chosen, notes = _choose_device(built, device)
         notes += [f"checkpoint {name} was not used: {why}" for name, why in loaded.rejected]
@@ -208,7 +209,7 @@ def _train(
 def _pull(session: Session, trainer: Trainer) -> int | None:
     """Pull every tick and do what is due; returns the signal that ended it, if any did."""
     training = session.built.plan.training
-    every = _tick_nimg(session.built, trainer.total_nimg)
+    every = tick_nimg(session.built, trainer.total_nimg)
     ends = time.monotonic() + training.minutes * 60 if training.minutes else math.inf
     drawn = trainer.nimg
     with _stop_signals() as caught:
@@ -216,10 +217,10 @@ def _pull(session: Session, trainer: Trainer) -> int | None:
             last = not tick.regular or tick.nimg == trainer.total_nimg or bool(caught)
             if tick.regular:
                 _write(session, tick)
-                if last or _due(drawn, tick.nimg, training.sample_kimg):
+                if last or due(drawn, tick.nimg, training.sample_kimg):
                     session.picture(trainer)
                     drawn = tick.nimg
-            if last or _due(max(session.saved, 0), tick.nimg, training.checkpoint_kimg):
+            if last or due(max(session.saved, 0), tick.nimg, training.checkpoint_kimg):
                 session.save(trainer)
     if session.saved != trainer.nimg:
         session.save(trainer)
@@ -270,61 +271,6 @@ def _stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _due(since: int, nimg: int, every_kimg: float | None) -> bool:
-    """Return whether a multiple of the interval lies between two moments."""
-    if every_kimg is None:
-        return True
-    every = every_kimg * 1000
-    return math.floor(nimg / every) > math.floor(since / every)
-
-
-def _tick_nimg(built: build.Outline, total: int | None) -> int:
-    """Return the images between two ticks: an epoch, made to fit the length of the run."""
-    training = built.plan.training
-    if training.tick_kimg is not None:
-        return max(1, round(training.tick_kimg * 1000))
-    epoch = built.info.count
-    if total is None:
-        return max(epoch, 10_000)
-    return max(min(epoch, total // 5), total // 100, training.batch_size)
-
-
-def _with_length(built: build.Outline, epochs: float | None, steps: int | None) -> build.Outline:
-    """Turn epochs or steps into images."""
-    training = built.plan.training
-    if epochs is not None:
-        kimg = epochs * built.info.count / 1000
-    elif steps is not None:
-        built.algorithm.bind(built.loss, built.regularizers)
-        moves = int(getattr(built.algorithm, "d_steps", 1))
-        kimg = steps * training.batch_size * moves / 1000
-    else:
-        return built
-    plan = replace(built.plan, training=replace(training, kimg=kimg, minutes=None))
-    return replace(built, plan=plan)
-
-
-def _longer(plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, nimg: int) -> Plan:
-    """Return the plan of a run with a new end."""
-    training = plan.training
-    if minutes is not None:
-        return replace(plan, training=replace(training, minutes=minutes))
-    if kimg is not None:
-        try:
-            end = float(kimg) + (nimg / 1000 if training.minutes else training.kimg) * (
-                kimg.startswith("+")
-            )
-        except ValueError:
-            raise RecipeError(f"--kimg {kimg!r} is no number; write 600 or +100") from None
-        training = replace(training, kimg=end, minutes=None)
-    if training.minutes is None and nimg >= training.kimg * 1000:
-        raise RecipeError(
-            f"{run.path.name} is done at {nimg / 1000:g} kimg; go on with"
-            f" --kimg +{training.kimg:g}"
-        )
-    return replace(plan, training=training)
 
 
 def _choose_device(built: build.Outline, name: str | None) -> tuple[torch.device, list[str]]:

@@ -14,12 +14,23 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import click
 
 from ganzoo.cli import wording
 from ganzoo.events import Event, Finished, Pictured, Started, Ticked, Waiting
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where lines go: a stream, or what a test puts in its place."""
+
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+
+    def flush(self) -> object:
+        """Let it be seen."""
 
 
 class Screen(ABC):
@@ -72,7 +83,7 @@ class QuietScreen(Screen):
 class JsonScreen(Screen):
     """One JSON object a line, for programs; the first key is the event."""
 
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: Sink) -> None:
         self._out = out
 
     def show(self, event: Event) -> None:
@@ -97,7 +108,7 @@ class PlainScreen(Screen):
     """Lines without colour or cursor, for logs and pipes: one a tick, with the time of day."""
 
     def __init__(
-        self, out: IO[str], program: str, now: Callable[[], datetime] = datetime.now
+        self, out: Sink, program: str, now: Callable[[], datetime] = datetime.now
     ) -> None:
         self._out, self._program, self._now = out, program, now
         self._start: Started | None = None

@@ -106,7 +106,7 @@ def header(start: Started) -> list[str]:
         f"{start.model} on {start.dataset}   {size}   {start.device}, {start.precision}"
         f"   seed {start.seed}",
         f"run     {start.run}",
-        f"length  {_length(start)}    (kimg: thousand images shown to D)",
+        f"length  {_length(start)}    (kimg: 1000 images)",
     ]
     if start.from_nimg:
         lines.append(f"going on at {kimg(start.from_nimg)} kimg")

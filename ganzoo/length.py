@@ -1,0 +1,62 @@
+"""How long a run is, and when something is due: all in real images, whatever people said."""
+
+import math
+from dataclasses import replace
+
+from ganzoo.build import Outline
+from ganzoo.errors import RecipeError
+from ganzoo.plan import Plan
+from ganzoo.rundir import RunDir
+
+
+def due(since: int, nimg: int, every_kimg: float | None) -> bool:
+    """Return whether a multiple of the interval lies between two moments."""
+    if every_kimg is None:
+        return True
+    every = every_kimg * 1000
+    return math.floor(nimg / every) > math.floor(since / every)
+
+
+def tick_nimg(built: Outline, total: int | None) -> int:
+    """Return the images between two ticks: an epoch, made to fit the length of the run."""
+    training = built.plan.training
+    if training.tick_kimg is not None:
+        return max(1, round(training.tick_kimg * 1000))
+    epoch = built.info.count
+    if total is None:
+        return max(epoch, 10_000)
+    return max(min(epoch, total // 5), total // 100, training.batch_size)
+
+
+def with_length(built: Outline, epochs: float | None, steps: int | None) -> Outline:
+    """Turn epochs or steps into images."""
+    training = built.plan.training
+    if epochs is not None:
+        kimg = epochs * built.info.count / 1000
+    elif steps is not None:
+        kimg = steps * training.batch_size * built.algorithm.batches / 1000
+    else:
+        return built
+    plan = replace(built.plan, training=replace(training, kimg=kimg, minutes=None))
+    return replace(built, plan=plan)
+
+
+def longer(plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, nimg: int) -> Plan:
+    """Return the plan of a run with a new end."""
+    training = plan.training
+    if minutes is not None:
+        return replace(plan, training=replace(training, minutes=minutes))
+    if kimg is not None:
+        try:
+            end = float(kimg) + (nimg / 1000 if training.minutes else training.kimg) * (
+                kimg.startswith("+")
+            )
+        except ValueError:
+            raise RecipeError(f"--kimg {kimg!r} is no number; write 600 or +100") from None
+        training = replace(training, kimg=end, minutes=None)
+    if training.minutes is None and nimg >= training.kimg * 1000:
+        raise RecipeError(
+            f"{run.path.name} is done at {nimg / 1000:g} kimg; go on with"
+            f" --kimg +{training.kimg:g}"
+        )
+    return replace(plan, training=training)
