@@ -2,8 +2,8 @@
 
     python examples/03_d_trained_too_often.py --kimg 60
 
-Many tutorials do it. A Wasserstein loss has a reason for it; for the usual loss it takes moves away
-from the generator, because each of the five moves eats a batch of real images.
+Many tutorials do it. A Wasserstein loss has a reason for it; for the usual loss it takes moves
+away from the generator, because each of the five moves eats a batch of real images.
 """
 
 import argparse

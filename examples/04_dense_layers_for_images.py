@@ -2,7 +2,7 @@
 
     python examples/04_dense_layers_for_images.py --kimg 60
 
-The ``gan`` model is dense, ``dcgan`` convolutional; both see the same digits, equally many of them.
+The ``gan`` model is dense, ``dcgan`` convolutional; both see equally many of the same digits.
 """
 
 import argparse

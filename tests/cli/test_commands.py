@@ -146,7 +146,7 @@ def test_ctrl_c_is_exit_130(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> No
     monkeypatch.setattr("ganzoo.cli.asked.Registry.discover", interrupted)
 
     assert main(["list"]) == 130
-    assert capsys.readouterr().err == "error: interrupted\n"
+    assert capsys.readouterr().err.strip() == "error: interrupted"
 
 
 def test_list_shows_models_and_data_sets(capsys: Said) -> None:
