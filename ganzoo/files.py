@@ -212,7 +212,7 @@ class Lock:
         if not self.path.exists():
             return
         pid, host = self._holder()
-        if pid == "?" or (host == socket.gethostname() and not _alive(pid)):
+        if pid == "?" or (host == socket.gethostname() and not alive(pid)):
             self.path.unlink(missing_ok=True)
 
 
@@ -252,8 +252,10 @@ def _lock(handle: int) -> bool:
     return True
 
 
-def _alive(pid: str) -> bool:
-    """Return whether a process of this machine lives; asked only where signal 0 is harmless."""
+def alive(pid: str) -> bool:
+    """Return whether a process of this machine lives; where that cannot be asked, it does."""
+    if os.name != "posix":
+        return True  # signal 0 would end a process there
     try:
         os.kill(int(pid), 0)
     except (ValueError, OverflowError, ProcessLookupError):

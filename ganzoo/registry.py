@@ -178,7 +178,7 @@ class Registry:
             raise PluginError(
                 f"{_word(entry.kind)} {entry.full_id} (of {made_by}) cannot be used:"
                 f" {entry.component.target}: {reason_of(error)}",
-                hint=f"ganzoo check-plugin {entry.plugin}",
+                hint=f"ganzoo plugins {entry.plugin}",
             ) from error
         return found
 
@@ -197,7 +197,7 @@ class Registry:
     def _not_found(self, kind: str, name: str) -> GanzooError:
         for state in self._states.values():
             if problem := _unusable(state, kind, name):
-                return PluginError(problem, hint=f"ganzoo check-plugin {state.name}")
+                return PluginError(problem, hint=f"ganzoo plugins {state.name}")
         if elsewhere := self._elsewhere(kind, name):
             return RecipeError(f"no {_word(kind)} {name!r}; {elsewhere}")
         words = [

@@ -268,7 +268,7 @@ def _best(root: Path, runs: Iterable[RunDir]) -> RunDir:
         if isinstance(best, dict) and isinstance(best.get("value"), int | float):
             scored.append(((best.get("metric"), info.get("data")), best["value"], run))
     if not scored:
-        raise RecipeError(f"no run in {_shown(root)} has a score yet", hint="ganzoo eval last")
+        raise RecipeError(f"no run in {_shown(root)} has a score yet")
     rivals = [entry for entry in scored if entry[0] == scored[-1][0]]
     return min(rivals, key=lambda entry: entry[1])[2]
 

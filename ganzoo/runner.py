@@ -169,6 +169,8 @@ def resume(
         run.truncate_metrics(loaded.nimg)
         if start is not None and checkpoint.set_aside(run.checkpoints, loaded.nimg):
             notes.append("newer checkpoints are kept as *.aside; the run goes on without them")
+        training = built.plan.training
+        run.update_info(total_kimg=None if training.minutes else training.kimg)
         run.append_event("resumed", nimg=loaded.nimg)
         session = Session(run, built, observers, [*built.notes, *notes], saved=loaded.nimg)
         return _train(session, chosen, loaded.groups)

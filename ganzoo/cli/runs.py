@@ -1,7 +1,6 @@
 """``ganzoo runs``: your runs, from run.json and the last line of each trace alone."""
 
 import json
-import os
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from ganzoo.cli.asked import Asked
 from ganzoo.cli.main import as_typed
 from ganzoo.cli.screen import Cells, say, table
 from ganzoo.errors import DataError
+from ganzoo.files import alive
 from ganzoo.rundir import RunDir, listing, runs_root
 
 _TAIL = 16_384
@@ -83,16 +83,7 @@ def _status(info: Mapping[str, Any]) -> str:
     status = str(info.get("status", "?"))
     if status not in ("starting", "running") or info.get("host") != socket.gethostname():
         return status
-    pid = info.get("pid")
-    if os.name != "posix" or not isinstance(pid, int):
-        return status
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return "killed"
-    except OSError:
-        return status
-    return status
+    return status if alive(str(info.get("pid"))) else "killed"
 
 
 def _cells(said: Mapping[str, Any], now: datetime) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 One process is the common case and costs nothing.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -64,8 +63,3 @@ class Ranks:
         parts = torch.split(flat, [g.numel() for g in grads])
         for grad, part in zip(grads, parts, strict=True):
             grad.copy_(part.view_as(grad))
-
-
-def launched() -> bool:
-    """Return whether a launcher (torchrun) started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1

@@ -104,9 +104,7 @@ def main() -> None:
         window(step)
     figures = [{name: window(step) for name, step in steps.items()} for _ in range(rounds)]
     ratios = [each["ganzoo"] / each["loop"] for each in figures]
-    report = {
-        name: round(statistics.median(each[name] for each in figures), 3) for name in steps
-    }
+    report = {name: round(statistics.median(each[name] for each in figures), 3) for name in steps}
     print(
         json.dumps(
             {
