@@ -1,6 +1,7 @@
 """One run from its first word to its folder: written, stopped, resumed, sampled, repeated."""
 
 import json
+import os
 import signal
 import tomllib
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import ganzoo
-from ganzoo import api, runner
+from ganzoo import api, files, runner
 from ganzoo.build import outline
 from ganzoo.errors import CheckpointError, DataError, FitError, RecipeError
 from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked
@@ -272,3 +273,24 @@ def test_python_takes_objects_wherever_it_takes_names(tmp_path: Path) -> None:
         ganzoo.resume(api.Run(run.rundir), kimg="+0.064", observers=[])
     longer = ganzoo.resume(run, kimg="+0.064", observers=[], device="cpu")
     assert longer.metrics[-1]["nimg"] == 128
+
+
+def test_without_posix_locks_and_folder_syncs_a_run_still_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_open = os.open
+
+    def refuse_folders(path: Any, flags: int, *rest: Any, **words: Any) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(13, "a folder cannot be opened here", str(path))
+        return real_open(path, flags, *rest, **words)
+
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(os, "open", refuse_folders)
+
+    run = train(tmp_path)
+    done = runner.resume(run, registry(), device="cpu", kimg="+0.128")
+    path = make_pictures(run, registry(), seeds=range(4), device="cpu")
+
+    assert done.status == "done"
+    assert path.exists()

@@ -50,7 +50,8 @@ class Readings:
     @torch.no_grad()
     def add(self, name: str, value: Tensor) -> None:
         """Add one scalar."""
-        value = value.detach().float()
+        value = value.detach()
+        value = value if value.dtype == torch.float64 else value.float()
         if name in self._sums:
             self._sums[name] += value
         else:
