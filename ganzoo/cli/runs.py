@@ -1,6 +1,7 @@
 """``ganzoo runs``: your runs, from run.json and the last line of each trace alone."""
 
 import json
+import os
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime

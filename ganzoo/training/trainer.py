@@ -132,7 +132,7 @@ class Trainer:
         with self._frozen(phase.frozen):
             for draw in self._draws:
                 play = self._play(phase, draw, due)
-                self._total(play, due).div(len(self._draws)).backward()  # type: ignore[no-untyped-call]
+                self._total(play, due).div(len(self._draws)).backward()
         self.ranks.average(self._parameters(phase.player))
         for name, value in play.readings.items():
             self.readings.add(name, value)

@@ -14,7 +14,7 @@ from ganzoo.training.trainer import Trainer
 
 
 def weights(ranks: Ranks) -> list[float]:
-    """Play four steps in float64, without batch norm's view of its own half, and return G and D."""
+    """Play four steps without batch norm's view of its own half; return G and D."""
     trainer = Trainer(experiment(dtype=torch.float64), torch.device("cpu"), ranks=ranks)
     trainer.networks["generator"].eval()
     for _ in range(4):
