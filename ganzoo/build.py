@@ -329,11 +329,14 @@ def _warnings(built: Outline, builder: Builder) -> list[str]:
                 f" {_name(builder, 'discriminator')} mixes images (batch norm);"
                 " use --set discriminator.norm=none"
             )
-    if mixes and built.plan.training.micro_batch_size is not None:
-        notes.append(
-            f"discriminator {_name(builder, 'discriminator')} mixes images, so micro-batches"
-            " change its answers a little"
-        )
+    mixing = ["discriminator"] if mixes else []
+    mixing += ["loss"] if built.loss is not None and built.loss.mixes_samples else []
+    mixing += [f"regularizer.{n}" for n, part in built.regularizers.items() if part.mixes_samples]
+    if built.plan.training.micro_batch_size is not None:
+        notes += [
+            f"{slot} ({_name(builder, slot)}) mixes images, so micro-batches change its answers"
+            for slot in mixing
+        ]
     return notes
 
 
