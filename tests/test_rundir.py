@@ -118,11 +118,10 @@ def test_best_compares_what_can_be_compared(tmp_path: Path) -> None:
     assert find(tmp_path, "best") == runs[0]
 
 
-def test_best_without_a_score_says_how_to_get_one(tmp_path: Path) -> None:
+def test_best_without_a_score_says_that_there_is_none(tmp_path: Path) -> None:
     _runs(tmp_path, "a")
-    with pytest.raises(RecipeError, match="has a score yet") as caught:
+    with pytest.raises(RecipeError, match="has a score yet"):
         find(tmp_path, "best")
-    assert caught.value.hint == "ganzoo eval last"
 
 
 def test_an_unknown_run_suggests_a_near_one(
