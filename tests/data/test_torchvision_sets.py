@@ -86,7 +86,7 @@ def test_packed_files_will_do(tmp_path: Path) -> None:
     folder = tmp_path / "SMALL" / "raw"
     _forge(folder, small)
     for path in list(folder.iterdir()):
-        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
         path.unlink()
 
     assert len(small.load("train", str(tmp_path), None)[0]) == 20
