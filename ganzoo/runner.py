@@ -18,6 +18,7 @@ from ganzoo import build
 from ganzoo.data.resident import Resident
 from ganzoo.errors import DivergedError
 from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked, Waiting
+from ganzoo.files import write_aside
 from ganzoo.identity import check_data, check_local, environment, identity, short
 from ganzoo.interfaces import Observer
 from ganzoo.length import due, longer, tick_nimg, with_length
@@ -115,7 +116,7 @@ def train(
     model, dataset = short(plan.model), built.dataset_name
     run = RunDir.create(runs_root(out), f"{model}-{dataset}")
     with run.hold():
-        run.config.write_text(built.plan.to_toml(), encoding="utf-8", newline="\n")
+        write_aside(run.config, built.plan.to_toml())
         run.update_info(**identity(built, chosen, command), model=model, dataset=dataset)
         session = Session(run, built, observers, [*built.notes, *notes])
         return _train(session, chosen)
@@ -165,7 +166,7 @@ def resume(
             for key in now
             if key in before and before[key] != now[key]
         ]
-        run.config.write_text(built.plan.to_toml(), encoding="utf-8", newline="\n")
+        write_aside(run.config, built.plan.to_toml())
         run.truncate_metrics(loaded.nimg)
         if start is not None and checkpoint.set_aside(run.checkpoints, loaded.nimg):
             notes.append("newer checkpoints are kept as *.aside; the run goes on without them")
