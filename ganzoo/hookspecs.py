@@ -11,7 +11,7 @@ import pluggy
 from ganzoo.spec import Component, Recipe
 
 if TYPE_CHECKING:
-    from ganzoo.algorithm import Phase, Play, RunView
+    from ganzoo.play import Phase, Play, RunView
 
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")

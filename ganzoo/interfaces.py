@@ -9,63 +9,15 @@ the constructor are the part's settings.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from ganzoo.env import Condition as Condition
+from ganzoo.env import Env as Env
+from ganzoo.play import Play, RunView
 from ganzoo.types import Features, Images, Labels, Latents, Logits, Pixels, Values
-
-if TYPE_CHECKING:
-    from ganzoo.algorithm import Play, RunView
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What the pictures are conditioned on.
-
-    Attributes:
-        kind: ``none``; ``classes`` (an index); ``vector``; ``image``.
-        shape: (number of classes,), (vector length,) or (c, h, w); empty for ``none``.
-    """
-
-    kind: Literal["none", "classes", "vector", "image"] = "none"
-    shape: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Env:
-    """What a part may know about the run it is built for: what is made, and given what.
-
-    Attributes:
-        image_shape: (channels, height, width) of one image.
-        condition: What both players are told; by default nothing.
-    """
-
-    image_shape: tuple[int, int, int]
-    condition: Condition = Condition()
-
-    @property
-    def channels(self) -> int:
-        """Colour channels."""
-        return self.image_shape[0]
-
-    @property
-    def resolution(self) -> int:
-        """Pixels per side."""
-        return self.image_shape[-1]
-
-    @property
-    def num_classes(self) -> int:
-        """Classes the players are told; 0 when unconditional."""
-        return self.condition.shape[0] if self.condition.kind == "classes" else 0
-
-    @staticmethod
-    def classes(image_shape: tuple[int, int, int], num_classes: int) -> "Env":
-        """Return the environment of a class-conditional run (0 classes: unconditional)."""
-        if num_classes == 0:
-            return Env(image_shape)
-        return Env(image_shape, Condition("classes", (num_classes,)))
 
 
 @dataclass(frozen=True)
@@ -169,7 +121,7 @@ class Regularizer(ABC):
     interval: int = 1
 
     @abstractmethod
-    def penalty(self, play: "Play") -> Values:
+    def penalty(self, play: Play) -> Values:
         """Return the penalty before its weight."""
 
 
@@ -185,7 +137,7 @@ class Schedule(ABC):
     """A part that changes settings while training: rates, stages, batch size."""
 
     @abstractmethod
-    def step_start(self, run: "RunView") -> None:
+    def step_start(self, run: RunView) -> None:
         """Act before a step; called as a run hook."""
 
 

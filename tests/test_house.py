@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "ganzoo").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 CODE = CORE + PLUGINS
-SEAM = ("interfaces.py", "algorithm.py", "hookspecs.py", "spec.py")
+SEAM = ("env.py", "play.py", "interfaces.py", "algorithm.py", "hookspecs.py", "spec.py")
 
 BANNED = (
     "latent_dim|nz|netG|netD|n_critic|n_dis|lambda_|lambda_gp|criterion|imgs|img_size|ngf|ndf|x_hat"
@@ -109,6 +110,26 @@ def test_the_trainer_names_no_gan() -> None:
 @pytest.mark.parametrize("path", CODE + sorted((ROOT / "tests").rglob("*.py")), ids=str)
 def test_nobody_imports_through_the_plugins_folder(path: Path) -> None:
     assert not re.search(r"^\s*(from|import) plugins\b", path.read_text(), re.MULTILINE)
+
+
+def test_no_import_runs_in_a_circle_not_even_one_for_types_only() -> None:
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in CORE}
+    arrows = {name: _imported(path) & set(names) - {name} for name, path in names.items()}
+
+    order = list(TopologicalSorter(arrows).static_order())
+
+    assert len(order) == len(names)
+
+
+def _imported(path: Path) -> set[str]:
+    """Modules that a file imports anywhere, in a function and for type checkers too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{each.name}" for each in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+    return found
 
 
 @pytest.mark.parametrize("name", ["ganzoo", "ganzoo_gan.plugin", "ganzoo_dcgan.plugin"])

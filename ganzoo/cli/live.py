@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ganzoo.cli import wording
 from ganzoo.cli.pace import Pace, share
-from ganzoo.cli.screen import Cells, Screen
+from ganzoo.cli.watching import Cells, Screen
 from ganzoo.events import Event, Pictured, Saved, Started, Ticked, Waiting
 
 _HINT = "Ctrl-C: stop and save"

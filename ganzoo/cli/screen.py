@@ -8,17 +8,17 @@ import json
 import math
 import os
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, final, runtime_checkable
 
 import click
 
 from ganzoo.cli import wording
+from ganzoo.cli.watching import Cells as Cells
+from ganzoo.cli.watching import Screen
 from ganzoo.events import Event, Finished, Pictured, Started, Ticked, Waiting
 
 
@@ -31,29 +31,6 @@ class Sink(Protocol):
 
     def flush(self) -> object:
         """Let it be seen."""
-
-
-class Screen(ABC):
-    """An observer with an end: as a context manager it leaves the terminal as it was."""
-
-    @abstractmethod
-    def show(self, event: Event) -> None:
-        """Show one event."""
-
-    def __enter__(self) -> "Screen":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the terminal as it was."""
-        self.close()
-
-    def close(self) -> None:  # noqa: B027 - most have nothing to put back
-        """Put the terminal back."""
 
 
 def choose(program: str, *, quiet: bool, as_json: bool, plain: bool) -> Screen:
@@ -135,20 +112,6 @@ class PlainScreen(Screen):
         if isinstance(event, Finished):
             return wording.ending(event, self._start, self._program)
         return []
-
-
-@final
-@dataclass(frozen=True)
-class Cells:
-    """One row of a table.
-
-    Attributes:
-        cells: Its words.
-        dim: Whether it is less important than the others.
-    """
-
-    cells: Sequence[str]
-    dim: bool = False
 
 
 def table(heads: Sequence[str], rows: Sequence[Cells], *, right: Sequence[str] = ()) -> None:

@@ -1,17 +1,39 @@
 """What run hooks may see and do: a narrow window on the trainer."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, final
+from typing import Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import FitError, did_you_mean
 from ganzoo.interfaces import Env
+from ganzoo.training.experiment import Experiment
+from ganzoo.training.streams import Streams
+from ganzoo.training.ticks import Readings
 from ganzoo.types import Images
 
-if TYPE_CHECKING:
-    from ganzoo.training.trainer import Trainer
+
+@runtime_checkable
+class Steered(Protocol):
+    """What a view needs of a trainer."""
+
+    experiment: Experiment
+    device: torch.device
+    total_nimg: int | None
+    step: int
+    nimg: int
+    batch_size: int
+    networks: dict[str, nn.Module]
+    streams: Streams
+    readings: Readings
+    real_transforms: list[Callable[[Images], Images]]
+
+    def reset_optimizer(self, player: str) -> None:
+        """Forget a player's moments."""
+
+    def set_rate(self, player: str, factor: float) -> None:
+        """Set a player's learning rate to its setting times ``factor``."""
 
 
 @final
@@ -20,7 +42,7 @@ class View:
 
     __slots__ = ("_trainer",)
 
-    def __init__(self, trainer: "Trainer") -> None:
+    def __init__(self, trainer: Steered) -> None:
         self._trainer = trainer
 
     @property
