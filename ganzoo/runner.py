@@ -119,7 +119,7 @@ def train(
         write_aside(run.config, built.plan.to_toml())
         run.update_info(**identity(built, chosen, command), model=model, dataset=dataset)
         session = Session(run, built, observers, [*built.notes, *notes])
-        return _train(session, chosen)
+        return _train(session, _open(session, chosen), chosen)
 
 
 def resume(
@@ -166,6 +166,8 @@ def resume(
             for key in now
             if key in before and before[key] != now[key]
         ]
+        session = Session(run, built, observers, saved=loaded.nimg)
+        data = _open(session, chosen)  # before the first word of the run is changed
         write_aside(run.config, built.plan.to_toml())
         run.truncate_metrics(loaded.nimg)
         if start is not None and checkpoint.set_aside(run.checkpoints, loaded.nimg):
@@ -173,20 +175,31 @@ def resume(
         training = built.plan.training
         run.update_info(total_kimg=None if training.minutes else training.kimg)
         run.append_event("resumed", nimg=loaded.nimg)
-        session = Session(run, built, observers, [*built.notes, *notes], saved=loaded.nimg)
-        return _train(session, chosen, loaded.groups)
+        session.notes += [*built.notes, *notes]
+        return _train(session, data, chosen, loaded.groups)
+
+
+def _open(session: Session, chosen: torch.device) -> Resident:
+    """Open the data; a new run draws a grid of it, an old one checks that it is the same."""
+    built, run = session.built, session.run
+    session.tell(Waiting(f"opening {built.dataset_name}"))
+    pixels, labels = built.dataset.load(built.plan.training.resolution)
+    data = Resident(pixels, labels, chosen, built.plan.training.seed)
+    check_data(run, data.fingerprint())
+    if session.saved < 0:
+        save_grid(run.real_sample, pixels[:: max(1, len(pixels) // GRID)][:GRID])
+    return data
 
 
 def _train(
-    session: Session, chosen: torch.device, groups: Mapping[str, Any] | None = None
+    session: Session,
+    data: Resident,
+    chosen: torch.device,
+    groups: Mapping[str, Any] | None = None,
 ) -> Finished:
-    """Open the data, restore what there is, and play to the end."""
+    """Restore what there is, and play to the end."""
     built, run = session.built, session.run
     training = built.plan.training
-    session.tell(Waiting(f"opening {built.dataset_name}"))
-    pixels, labels = built.dataset.load(training.resolution)
-    data = Resident(pixels, labels, chosen, training.seed)
-    check_data(run, data.fingerprint())
     torch.manual_seed(training.seed)
     total = None if training.minutes else math.ceil(training.kimg * 1000)
     trainer = Trainer(built.with_data(data), chosen, total_nimg=total)
@@ -195,8 +208,6 @@ def _train(
     run.update_info(status="running", pid=os.getpid(), host=socket.gethostname())
     session.tell(_started(session, trainer))
     if groups is None:
-        with torch.random.fork_rng(devices=[]):
-            save_grid(run.real_sample, pixels[:: max(1, len(pixels) // GRID)][:GRID])
         session.tell(Pictured(run.real_sample, 0, "real"))
         session.picture(trainer)
     try:

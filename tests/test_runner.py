@@ -176,8 +176,14 @@ def test_changed_data_is_noticed_before_training_goes_on(tmp_path: Path) -> None
     text = run.config.read_text(encoding="utf-8").replace("count = 256", "count = 300")
     run.config.write_text(text, encoding="utf-8")
 
+    before = trace(run)
+
     with pytest.raises(DataError, match="other images"):
-        runner.resume(run, registry(), device="cpu", kimg="+1")
+        runner.resume(run, registry(), device="cpu", kimg="+1", start=256)
+
+    assert trace(run) == before
+    assert checkpoint.moments(run.checkpoints) == [256, 512]
+    assert run.config.read_text(encoding="utf-8") == text
 
 
 def test_the_config_of_a_run_repeats_it(tmp_path: Path) -> None:
