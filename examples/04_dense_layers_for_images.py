@@ -10,8 +10,8 @@ import argparse
 from torch.nn.functional import unfold
 
 import ganzoo
-from ganzoo.data.digits import Digits
 from ganzoo.types import Pixels
+from ganzoo_digits.digits import Digits
 
 
 def speckle(pixels: Pixels) -> float:

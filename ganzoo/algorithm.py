@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from torch import Tensor
 
 from ganzoo.interfaces import Loss, Regularizer
-from ganzoo.play import D, Draw, G, Phase, Play, RunView, Term
+from ganzoo.play import D, Draw, G, Phase, Play, RunView, Term, widened
 from ganzoo.types import Images
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "RunView",
     "Term",
     "images_of",
+    "widened",
 ]
 
 

@@ -1,97 +1,23 @@
 """Names become objects, here only; what does not fit is refused before data is opened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, final
 
 import torch
 from torch import nn
 
-from ganzoo.algorithm import Algorithm, images_of
+from ganzoo import fit
+from ganzoo.algorithm import Algorithm
+from ganzoo.draft import LOCAL
 from ganzoo.errors import FitError, GanzooError
-from ganzoo.interfaces import (
-    BOUNDED,
-    Augment,
-    DataInfo,
-    Dataset,
-    Env,
-    Loss,
-    Regularizer,
-    Schedule,
-)
+from ganzoo.interfaces import DataInfo, Dataset, Env
 from ganzoo.options import make, schema
+from ganzoo.outline import Outline
 from ganzoo.plan import Part, Plan
 from ganzoo.registry import Entry, Registry
-from ganzoo.training.experiment import Experiment, RealImages
 from ganzoo.training.streams import seed_of
-
-LOCAL = "local"
-"""The name under which an object that was handed in is recorded."""
-
-
-@final
-@dataclass(frozen=True)
-class Outline:
-    """A run before its data is opened: every part built and fitted.
-
-    Attributes:
-        plan: The plan, with the resolution that was chosen.
-        dataset: Where real images come from.
-        info: What the data set will give.
-        env: What the parts were built for.
-        networks: Modules by role, on the CPU.
-        algorithm: Who plays when.
-        loss: What the players minimize.
-        regularizers: Penalties by name.
-        augments: Augmentations by name.
-        schedules: Schedules by name.
-        made_by: Kind, id, distribution and version of every part, by slot.
-        notes: Sentences that people should read once.
-    """
-
-    plan: Plan
-    dataset: Dataset
-    info: DataInfo
-    env: Env
-    networks: Mapping[str, nn.Module]
-    algorithm: Algorithm
-    loss: Loss | None
-    regularizers: Mapping[str, Regularizer]
-    augments: Mapping[str, Augment]
-    schedules: Mapping[str, Schedule]
-    made_by: Mapping[str, Mapping[str, Any]]
-    notes: tuple[str, ...] = ()
-
-    def with_data(self, data: RealImages) -> Experiment:
-        """Return the experiment that plays on opened data."""
-        return Experiment(
-            env=self.env,
-            networks=self.networks,
-            algorithm=self.algorithm,
-            loss=self.loss,
-            regularizers=self.regularizers,
-            augments=self.augments,
-            schedules=self.schedules,
-            data=data,
-            training=self.plan.training,
-            optimizers=self.plan.optimizers,
-        )
-
-    @property
-    def dataset_name(self) -> str:
-        """The data set's name for people: ``digits``, or the name of a folder."""
-        if self.made_by["dataset"]["id"] == LOCAL:
-            return type(self.dataset).__name__.lower()
-        part = self.plan.parts["dataset"]
-        path = part.settings.get("path")
-        return str(Path(path).resolve().name if path else part.name.rpartition("/")[2])
-
-    @property
-    def z_dim(self) -> int:
-        """Latent dimensions of the generator."""
-        return int(self.networks[self.algorithm.samples_from].z_dim)  # type: ignore[arg-type]
 
 
 @final
@@ -187,9 +113,10 @@ def outline(plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = 
         augments=builder.group("augment", env),
         schedules=builder.group("schedule", env),
         made_by=builder.made_by,
+        components={slot: entry.component for slot, entry in builder.entries.items()},
         notes=plan.dropped,
     )
-    return replace(built, notes=(*built.notes, *_check(built, builder)))
+    return replace(built, notes=(*built.notes, *fit.check(built)))
 
 
 def generator(
@@ -243,102 +170,3 @@ def _resolution(plan: Plan, registry: Registry, dataset: Dataset) -> int:
         return dataset.describe().image_shape[-1]
     native = dataset.describe().image_shape[-1]
     return min(sizes, key=lambda size: (abs(size - native), -size))
-
-
-def _check(built: Outline, builder: Builder) -> list[str]:
-    """Refuse what does not fit; return sentences about what is merely unwise."""
-    _check_extras(builder)
-    _check_slope(built, builder)
-    for name, part in built.regularizers.items():
-        for player in part.on:
-            if player not in built.algorithm.players:
-                raise FitError(
-                    f"regularizer {name} acts on player {player!r}, and the algorithm"
-                    f" {_name(builder, 'algorithm')} has {', '.join(built.algorithm.players)}"
-                )
-    _check_shapes(built, builder)
-    return _warnings(built, builder)
-
-
-def _check_extras(builder: Builder) -> None:
-    given = {extra for entry in builder.entries.values() for extra in entry.component.provides}
-    for slot, entry in builder.entries.items():
-        for extra in entry.component.needs:
-            if extra not in given:
-                raise FitError(
-                    f"{slot} ({entry.full_id}) needs {extra!r}, which no network here provides"
-                )
-
-
-def _check_slope(built: Outline, builder: Builder) -> None:
-    if built.loss is None or not built.loss.needs_bounded_slope:
-        return
-    bounds = set(getattr(built.networks.get("discriminator"), "bounds_slope", ()))
-    for part in built.regularizers.values():
-        bounds |= part.bounds_slope
-    missing = sorted(BOUNDED - bounds)
-    if missing:
-        raise FitError(
-            f"loss {_name(builder, 'loss')} means nothing unless the slope of discriminator"
-            f" {_name(builder, 'discriminator')} is bounded (nothing bounds it at"
-            f" {' and '.join(missing)} images); add --regularizer gp or --regularizer clip"
-        )
-
-
-def _check_shapes(built: Outline, builder: Builder) -> None:
-    """Run both networks once on two images; shapes that do not meet are named by maker."""
-    if not {"generator", "discriminator"} <= set(built.networks):
-        return
-    made, judge = built.networks["generator"], built.networks["discriminator"]
-    labels = torch.zeros(2, dtype=torch.long) if built.env.num_classes else None
-    modes = made.training, judge.training
-    made.eval()
-    judge.eval()
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            images = images_of(made(torch.zeros(2, built.z_dim), labels))
-            _check_image(images, built, builder)
-            out = judge(images, labels)
-    finally:
-        made.train(modes[0])
-        judge.train(modes[1])
-    logits = out["logits"] if isinstance(out, Mapping) else out
-    if logits.shape[:1] != (2,):
-        raise FitError(
-            f"discriminator {_name(builder, 'discriminator')} gives logits"
-            f" {list(logits.shape)} for 2 images of generator {_name(builder, 'generator')};"
-            " the first dimension must be the image"
-        )
-
-
-def _check_image(images: torch.Tensor, built: Outline, builder: Builder) -> None:
-    if tuple(images.shape[1:]) != built.env.image_shape:
-        raise FitError(
-            f"generator {_name(builder, 'generator')} makes images {list(images.shape[1:])},"
-            f" and dataset {_name(builder, 'dataset')} has {list(built.env.image_shape)}"
-        )
-
-
-def _warnings(built: Outline, builder: Builder) -> list[str]:
-    notes = []
-    mixes = getattr(built.networks.get("discriminator"), "mixes_samples", False)
-    for name, part in built.regularizers.items():
-        if part.per_sample and mixes:
-            notes.append(
-                f"regularizer {name} is a penalty for each image, and discriminator"
-                f" {_name(builder, 'discriminator')} mixes images (batch norm);"
-                " use --set discriminator.norm=none"
-            )
-    mixing = ["discriminator"] if mixes else []
-    mixing += ["loss"] if built.loss is not None and built.loss.mixes_samples else []
-    mixing += [f"regularizer.{n}" for n, part in built.regularizers.items() if part.mixes_samples]
-    if built.plan.training.micro_batch_size is not None:
-        notes += [
-            f"{slot} ({_name(builder, slot)}) mixes images, so micro-batches change its answers"
-            for slot in mixing
-        ]
-    return notes
-
-
-def _name(builder: Builder, slot: str) -> str:
-    return str(builder.made_by[slot]["id"])

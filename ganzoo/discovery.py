@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import Distribution, EntryPoint, distributions
 from importlib.util import module_from_spec, spec_from_file_location
@@ -51,7 +52,7 @@ class Source:
     group: str = GROUP
     installed: Distribution | None = field(default=None, repr=False, compare=False)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The version of the distribution; of a file, the start of its sha256."""
         if self.distribution is None:
@@ -138,7 +139,7 @@ class PluginState:
         """The distribution; None for a file."""
         return self.source.distribution
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The version; read from the metadata only when asked for."""
         return self.source.version

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 import ganzoo
-from ganzoo.build import LOCAL, Outline
+from ganzoo.draft import LOCAL
 from ganzoo.errors import DataError, RecipeError
 from ganzoo.interfaces import Condition, Env
+from ganzoo.outline import Outline
 from ganzoo.rundir import RunDir
 from ganzoo.training.device import in_words
 

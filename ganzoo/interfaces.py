@@ -78,11 +78,13 @@ class Loss(ABC):
     Attributes:
         paired: The generator's side wants real logits too (relativistic losses).
         needs_bounded_slope: Meaningless unless something bounds the discriminator's slope.
+        wants_bounded_slope: Unsteady unless something does.
         mixes_samples: The loss of one sample depends on its batch mates.
     """
 
     paired: ClassVar[bool] = False
     needs_bounded_slope: ClassVar[bool] = False
+    wants_bounded_slope: ClassVar[bool] = False
     mixes_samples: ClassVar[bool] = False
 
     @abstractmethod

@@ -3,8 +3,8 @@
 import math
 from dataclasses import replace
 
-from ganzoo.build import Outline
 from ganzoo.errors import RecipeError
+from ganzoo.outline import Outline
 from ganzoo.plan import Plan
 from ganzoo.rundir import RunDir
 

@@ -16,7 +16,7 @@ from ganzoo.pictures import save_grid
 from ganzoo.plan import Plan
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
-from ganzoo.sampling import labels_for, sample
+from ganzoo.sampling import labels_for, sample, sheet_columns, sheet_count
 from ganzoo.training import checkpoint
 from ganzoo.training import device as devices
 
@@ -59,6 +59,16 @@ def load_generator(
     return network.to(devices.candidates(device)[0]).eval()
 
 
+def usual_count(run: RunDir, label: int | None) -> int:
+    """Return how many pictures fill a grid of a run, of one class or of all."""
+    return sheet_count(0 if label is not None else num_classes(run))
+
+
+def num_classes(run: RunDir) -> int:
+    """Return how many classes a run's generator can be asked for; 0 for none."""
+    return env_of(run.read_info()).num_classes
+
+
 def make_pictures(
     run: RunDir,
     registry: Registry,
@@ -77,8 +87,8 @@ def make_pictures(
         seeds: One a picture.
         label: Their class; None for all classes in turn.
         device: As :func:`load_generator`.
-        output: ``.png`` for a grid, ``.safetensors`` for uint8 ``images`` [n, c, h, w] and int64
-            ``labels``; None for a grid in the run's ``made/`` folder.
+        output: ``.png`` for a grid, in which each class has a column, ``.safetensors`` for uint8
+            ``images`` [n, c, h, w] and int64 ``labels``; None for a grid in ``made/``.
         at: As :func:`load_generator`.
 
     Returns:
@@ -87,14 +97,15 @@ def make_pictures(
     Raises:
         RecipeError: The output is of another kind.
     """
-    path = output or run.next_made() / "grid.png"
-    if path.suffix not in (".png", ".safetensors"):
-        raise RecipeError(f"{path}: write a .png or a .safetensors file")
+    if output is not None and output.suffix not in (".png", ".safetensors"):
+        raise RecipeError(f"{output}: write a .png or a .safetensors file")
+    classes = num_classes(run)
+    labels = labels_for(len(seeds), classes, label)
     generator = load_generator(run, registry, device=device, at=at)
-    labels = labels_for(len(seeds), env_of(run.read_info()).num_classes, label)
     pixels = sample(generator, seeds, labels)
+    path = output or run.next_made() / "grid.png"
     if path.suffix == ".png":
-        save_grid(path, pixels)
+        save_grid(path, pixels, sheet_columns(classes) if label is None else None)
         return path
     tensors = {"images": pixels}
     if labels is not None:

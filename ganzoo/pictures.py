@@ -1,7 +1,8 @@
-"""Pictures for people: a grid of images as one PNG file."""
+"""Pictures for people: a grid of images as one PNG file, a walk as an animation and as frames."""
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -46,14 +47,44 @@ def save_png(path: Path, sheet: Tensor, *, zoom: int = 1) -> None:
         sheet: uint8 [height, width, 1 or 3].
         zoom: Whole factor by which pixels are enlarged.
     """
-    array = sheet.repeat_interleave(zoom, 0).repeat_interleave(zoom, 1).numpy()
-    picture = Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    _picture(sheet, zoom).save(buffer, "PNG")
     write_aside(path, buffer.getvalue())
+
+
+def save_webp(path: Path, sheets: Sequence[Tensor], *, zoom: int = 1, seconds: float) -> None:
+    """Write images as an animation that begins anew when it ends, without loss, all at once.
+
+    Args:
+        path: The file.
+        sheets: uint8 [height, width, 1 or 3] each.
+        zoom: Whole factor by which pixels are enlarged.
+        seconds: That each is shown.
+    """
+    first, *others = (_picture(sheet, zoom).convert("RGB") for sheet in sheets)
+    buffer = io.BytesIO()
+    first.save(
+        buffer,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=round(1000 * seconds),
+        loop=0,
+        lossless=True,
+    )
+    write_aside(path, buffer.getvalue())
+
+
+def zoom_to(least: int, side: int) -> int:
+    """Return the whole factor that brings a picture of small side to at least about a length."""
+    return max(1, least // side)
+
+
+def _picture(sheet: Tensor, zoom: int) -> Image.Image:
+    array = sheet.repeat_interleave(zoom, 0).repeat_interleave(zoom, 1).numpy()
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
 def save_grid(path: Path, pixels: Pixels, columns: int | None = None) -> None:
     """Write a grid of images, small ones enlarged so that a person can see them."""
-    zoom = max(1, 64 // pixels.shape[-1])
-    save_png(path, grid(pixels, columns), zoom=zoom)
+    save_png(path, grid(pixels, columns), zoom=zoom_to(64, pixels.shape[-1]))

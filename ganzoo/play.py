@@ -208,18 +208,18 @@ class Play:
     @property
     def real_logits(self) -> Logits:
         """Logits of real images."""
-        return _widened(self.real_out["logits"])
+        return widened(self.real_out["logits"])
 
     @property
     def fake_logits(self) -> Logits:
         """Logits of fake images."""
-        return _widened(self.fake_out["logits"])
+        return widened(self.fake_out["logits"])
 
     def _leaf(self, name: str, images: Images) -> Images:
         return images.detach().requires_grad_() if name in self.wants else images
 
 
-def _widened(logits: Logits) -> Logits:
+def widened(logits: Logits) -> Logits:
     """Losses and penalties are computed in float32 at least, also under bf16."""
     return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 

@@ -4,9 +4,12 @@ A slope is the gradient of a logit with respect to its own image. That is per im
 discriminator judges every image alone; a part that relies on it says ``per_sample``.
 """
 
-from typing import Annotated, ClassVar, TypeAlias, final
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, TypeAlias, final
 
 import torch
+from torch import Tensor
+from torch.nn.functional import relu
 
 from ganzoo.algorithm import D, Phase, Play, RunView
 from ganzoo.hookspecs import hookimpl
@@ -102,10 +105,39 @@ class GradientPenalty(Regularizer):
 
     def penalty(self, play: Play) -> Values:
         between = _between(play.real.detach(), play.fake.detach())
-        slope = play.gradient(play.judge(between, play.labels)["logits"], between)
-        # vector_norm, unlike the root of a sum of squares, has the gradient 0 at 0 and not NaN
-        norm: Values = torch.linalg.vector_norm(slope.flatten(1), dim=1)  # [n]
-        return (norm - self.target).square() / self.target**2
+        return (_length_of_slope(play, between) - self.target).square() / self.target**2
+
+
+@final
+class Dragan(Regularizer):
+    """Pulls the slope around real images to 1, [n]: at noisy ones, whatever the generator makes.
+
+    The noise is uniform, at most half the standard deviation of all pixels of the batch, of which
+    a random share is added.
+
+    References: On Convergence and Stability of GANs, Algorithm 1 (Kodali et al., 2017),
+    https://arxiv.org/abs/1705.07215; the noise is that of the authors' code.
+    """
+
+    second_order: ClassVar[bool] = True
+    bounds_slope: ClassVar[frozenset[str]] = frozenset({"real"})
+    per_sample: ClassVar[bool] = True
+    mixes_samples: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        weight: Annotated[float, Opt("lambda", ge=0)] = 10.0,
+        interval: Interval = 1,
+    ) -> None:
+        self.weight, self.interval = weight, interval
+
+    def penalty(self, play: Play) -> Values:
+        real = play.real.detach()
+        noise = 0.5 * real.std() * torch.rand_like(real)
+        around = _between(real, real + noise)
+        return (_length_of_slope(play, around) - 1).square()
 
 
 @final
@@ -127,6 +159,53 @@ class Drift(Regularizer):
 
     def penalty(self, play: Play) -> Values:
         return play.real_logits.square()
+
+
+@final
+class LeCam(Regularizer):
+    """Holds logits near the average logits of the other kind, for little data.
+
+    The averages are of past moves and move with each of the discriminator; the first one, before
+    which there is none, pays nothing.
+
+    References: Regularizing Generative Adversarial Networks under Limited Data (Tseng et al.,
+    2021), https://arxiv.org/abs/2104.03310; one-sided as in the authors' code.
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        weight: Annotated[float, Opt("lambda", ge=0)] = 0.3,
+        interval: Interval = 1,
+        decay: Annotated[float, Opt("what an average keeps at each move", ge=0, lt=1)] = 0.99,
+    ) -> None:
+        self.weight, self.interval, self.decay = weight, interval, decay
+        self._averages: Tensor | None = None  # [2]: of real and of fake logits
+
+    def penalty(self, play: Play) -> Values:
+        if self._averages is None:
+            return play.real_logits.new_zeros(())
+        real, fake = self._averages.to(play.real_logits).unbind()
+        too_real = relu(play.real_logits - fake).square()
+        return too_real.mean() + relu(real - play.fake_logits).square().mean()
+
+    @hookimpl
+    def phase_end(self, run: RunView, phase: Phase, play: Play) -> None:
+        """Move the averages towards the logits of the discriminator's move."""
+        if D not in phase.trains:
+            return
+        now = torch.stack([play.real_logits.detach().mean(), play.fake_logits.detach().mean()])
+        kept = now if self._averages is None else self._averages.to(now)
+        self._averages = torch.lerp(now, kept, self.decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averages; None before the first move."""
+        return {"averages": self._averages}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the averages of :meth:`state_dict`."""
+        self._averages = state["averages"]
 
 
 @final
@@ -159,11 +238,19 @@ class WeightClip(Regularizer):
                 parameter.clamp_(-self.limit, self.limit)
 
 
+def _length_of_slope(play: Play, images: Images) -> Values:
+    """Length of the discriminator's slope at images that carry a gradient, [n]."""
+    slope = play.gradient(play.judge(images, play.labels)["logits"], images)
+    # vector_norm, unlike the root of a sum of squares, has the gradient 0 at 0 and not NaN
+    length: Values = torch.linalg.vector_norm(slope.flatten(1), dim=1)
+    return length
+
+
 def _squared(slope: Images) -> Values:
     return slope.square().flatten(1).sum(1)  # [n]
 
 
-def _between(real: Images, fake: Images) -> Images:
-    """A point on the line from each real image to a fake one; one share for a whole image."""
+def _between(real: Images, other: Images) -> Images:
+    """A point on the line from each real image to another; one share for a whole image."""
     share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
-    return torch.lerp(real, fake.to(real), share).requires_grad_()
+    return torch.lerp(real, other.to(real), share).requires_grad_()

@@ -22,11 +22,12 @@ from ganzoo.files import write_aside
 from ganzoo.identity import check_data, check_local, environment, identity, short
 from ganzoo.interfaces import Observer
 from ganzoo.length import due, longer, tick_nimg, with_length
+from ganzoo.outline import Outline
 from ganzoo.pictures import save_grid
 from ganzoo.plan import Plan
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir, runs_root
-from ganzoo.sampling import labels_for, sample
+from ganzoo.sampling import labels_for, sample, sheet_columns, sheet_count
 from ganzoo.training import checkpoint
 from ganzoo.training import device as devices
 from ganzoo.training.ticks import Tick
@@ -50,7 +51,7 @@ class Session:
     """
 
     run: RunDir
-    built: build.Outline
+    built: Outline
     observers: Sequence[Observer]
     notes: list[str] = field(default_factory=list)
     saved: int = -1
@@ -63,11 +64,11 @@ class Session:
     def picture(self, trainer: Trainer) -> None:
         """Write the grid of the averaged generator."""
         classes = self.built.env.num_classes
-        count = classes * 8 if 0 < classes <= 16 else GRID
+        count = sheet_count(classes)
         pixels = sample(trainer.average.network, range(count), labels_for(count, classes))
         path = self.run.sample(trainer.nimg)
         for target in (path, self.run.latest_sample):
-            save_grid(target, pixels, classes if 0 < classes <= 16 else None)
+            save_grid(target, pixels, sheet_columns(classes))
         self.tell(Pictured(path, trainer.nimg, "generated"))
 
     def save(self, trainer: Trainer) -> None:
@@ -287,7 +288,7 @@ def _stop_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _choose_device(built: build.Outline, name: str | None) -> tuple[torch.device, list[str]]:
+def _choose_device(built: Outline, name: str | None) -> tuple[torch.device, list[str]]:
     """Return the device, and what to say about the ones that were passed over."""
     notes: list[str] = []
     for candidate in devices.candidates(name):

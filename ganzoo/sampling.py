@@ -13,11 +13,24 @@ from ganzoo.types import Labels, Latents, Pixels
 BATCH = 64
 """Pictures made at once."""
 
+MOST_COLUMNS = 16
+"""Classes up to which a grid has a column for each."""
+
 
 def latents(seeds: Sequence[int], z_dim: int) -> Latents:
     """Return one latent for each seed, drawn on the CPU so that every device agrees."""
     rng = torch.Generator()
     return torch.stack([torch.randn(z_dim, generator=rng.manual_seed(seed)) for seed in seeds])
+
+
+def sheet_columns(num_classes: int) -> int | None:
+    """Return the columns of a grid in which each class has its own; None for a square."""
+    return num_classes if 0 < num_classes <= MOST_COLUMNS else None
+
+
+def sheet_count(num_classes: int) -> int:
+    """Return how many pictures a grid has that nobody gave a number for."""
+    return (sheet_columns(num_classes) or 8) * 8
 
 
 def labels_for(count: int, num_classes: int, label: int | None = None) -> Labels | None:
@@ -40,7 +53,6 @@ def labels_for(count: int, num_classes: int, label: int | None = None) -> Labels
     return torch.full((count,), label)
 
 
-@torch.no_grad()
 def sample(generator: nn.Module, seeds: Sequence[int], labels: Labels | None = None) -> Pixels:
     """Make one picture a seed, in evaluation mode, and leave all else as it was.
 
@@ -52,12 +64,30 @@ def sample(generator: nn.Module, seeds: Sequence[int], labels: Labels | None = N
     Returns:
         Pictures on the CPU, [n, c, h, w].
     """
-    mode, device = generator.training, next(generator.parameters()).device
     z = latents(seeds, int(generator.z_dim))  # type: ignore[arg-type]
+    return render(generator, z, labels, noise_seed=seeds[0] if len(seeds) else 0)
+
+
+@torch.no_grad()
+def render(
+    generator: nn.Module, z: Latents, labels: Labels | None = None, *, noise_seed: int = 0
+) -> Pixels:
+    """Make the pictures of some latents, in evaluation mode, and leave all else as it was.
+
+    Args:
+        generator: The network; where it lies, the pictures are made.
+        z: Latents, [n, z].
+        labels: Their classes; None when unconditional.
+        noise_seed: Of noise inside the network.
+
+    Returns:
+        Pictures on the CPU, [n, c, h, w].
+    """
+    mode, device = generator.training, next(generator.parameters()).device
     generator.eval()
     try:
         with torch.random.fork_rng():  # in-network noise must not move the run's own stream
-            torch.manual_seed(seeds[0] if len(seeds) else 0)
+            torch.manual_seed(noise_seed)
             made = list(_batches(generator, z, labels, device))
     finally:
         generator.train(mode)

@@ -81,6 +81,8 @@ class Recipe:
         paper: Author, title, link.
         aliases: Other names that find it.
         reading: How to read the trace of a healthy run, for ``info``.
+        step: ``"package.module:function"``, one step as a straight line of plain PyTorch, which
+            ``info --code`` prints; tests hold the trainer to it.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Recipe:
     paper: str = ""
     aliases: tuple[str, ...] = ()
     reading: str = ""
+    step: str = ""
 
     kind = "recipe"
 
@@ -106,6 +109,8 @@ class Recipe:
         for kind, value in self.parts.items():
             if isinstance(value, str) == (kind in MANY):
                 found.append(f"parts[{kind!r}] must be {'a list' if kind in MANY else 'one name'}")
+        if self.step and not _TARGET.match(self.step):
+            found.append(f"step {self.step!r} must look like 'package.module:function'")
         if not self.summary.strip():
             found.append("the summary is empty")
         return found

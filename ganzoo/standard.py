@@ -47,6 +47,31 @@ _LOSSES = (
         paper="Wasserstein GAN (Arjovsky et al., 2017), https://arxiv.org/abs/1701.07875",
         aliases=("wasserstein",),
     ),
+    component(
+        "loss",
+        "rpgan",
+        "ganzoo.losses:RelativisticPairing",
+        "each real image against its fake; needs r1 and r2",
+        paper="The relativistic discriminator: a key element missing from standard GAN,"
+        " RSGAN (Jolicoeur-Martineau, 2018), https://arxiv.org/abs/1807.00734",
+        aliases=("relativistic",),
+    ),
+    component(
+        "loss",
+        "ragan",
+        "ganzoo.losses:RelativisticAverage",
+        "each image against the average of the other kind",
+        paper="The relativistic discriminator: a key element missing from standard GAN,"
+        " RaSGAN (Jolicoeur-Martineau, 2018), https://arxiv.org/abs/1807.00734",
+    ),
+    component(
+        "loss",
+        "rahinge",
+        "ganzoo.losses:RelativisticAverageHinge",
+        "the hinge, against the average of the other kind",
+        paper="The relativistic discriminator: a key element missing from standard GAN,"
+        " RaHingeGAN (Jolicoeur-Martineau, 2018), https://arxiv.org/abs/1807.00734",
+    ),
 )
 
 _REGULARIZERS = (
@@ -74,6 +99,22 @@ _REGULARIZERS = (
         paper="Improved Training of Wasserstein GANs, eq. 3 (Gulrajani et al., 2017),"
         " https://arxiv.org/abs/1704.00028",
         aliases=("gradient-penalty",),
+    ),
+    component(
+        "regularizer",
+        "dragan",
+        "ganzoo.regularizers:Dragan",
+        "pulls the slope around real images to 1",
+        paper="On Convergence and Stability of GANs, Algorithm 1 (Kodali et al., 2017),"
+        " https://arxiv.org/abs/1705.07215",
+    ),
+    component(
+        "regularizer",
+        "lecam",
+        "ganzoo.regularizers:LeCam",
+        "holds logits near the past average of the other kind, for little data",
+        paper="Regularizing Generative Adversarial Networks under Limited Data"
+        " (Tseng et al., 2021), https://arxiv.org/abs/2104.03310",
     ),
     component(
         "regularizer",
@@ -122,34 +163,6 @@ _TRAINING = (
 _DATASETS = (
     component(
         "dataset",
-        "digits",
-        "ganzoo.data.digits:Digits",
-        "handwriting drawn from strokes at any resolution, 10 classes; made here, no download",
-    ),
-    component(
-        "dataset",
-        "mnist",
-        "ganzoo.data.torchvision_sets:Mnist",
-        "handwritten digits, 28 px, grey, 10 classes; 60,000 images",
-        paper="Gradient-based learning applied to document recognition (LeCun et al., 1998)",
-    ),
-    component(
-        "dataset",
-        "fashion-mnist",
-        "ganzoo.data.torchvision_sets:FashionMnist",
-        "pieces of clothing, 28 px, grey, 10 classes; 60,000 images",
-        paper="Fashion-MNIST (Xiao et al., 2017), https://arxiv.org/abs/1708.07747",
-    ),
-    component(
-        "dataset",
-        "cifar10",
-        "ganzoo.data.torchvision_sets:Cifar10",
-        "small photographs, 32 px, colour, 10 classes; 50,000 images",
-        paper="Learning Multiple Layers of Features from Tiny Images (Krizhevsky, 2009)",
-        aliases=("cifar-10",),
-    ),
-    component(
-        "dataset",
         "folder",
         "ganzoo.data.folder:Folder",
         "your own pictures: a folder, flat or with one folder a class",
@@ -159,5 +172,5 @@ _DATASETS = (
 
 @hookimpl
 def ganzoo_register() -> Iterable[Component | Recipe]:
-    """Return the standard losses, regularizers, schedules, algorithm and data sets."""
+    """Return the standard losses, regularizers, schedules, algorithm and data set."""
     return (*_LOSSES, *_REGULARIZERS, *_TRAINING, *_DATASETS)

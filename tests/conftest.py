@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GANZOO_OFFLINE"] = "1"
@@ -18,6 +19,14 @@ def _own_folders(
     monkeypatch.setenv("GANZOO_HOME", str(home))
     for name in ("GANZOO_DATA", "GANZOO_RUNS", "GANZOO_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a cache folder that no other test has seen, and that does not exist yet."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("GANZOO_HOME", str(folder))
+    return folder
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

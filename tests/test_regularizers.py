@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganzoo.algorithm import D, Draw, G, Phase, Play, RunView, Term
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Env, Regularizer
-from ganzoo.regularizers import R1, R2, Drift, GradientPenalty, WeightClip
+from ganzoo.regularizers import R1, R2, Dragan, Drift, GradientPenalty, LeCam, WeightClip
 
 ENV = Env((1, 2, 2))
 PIXELS = 4
@@ -109,6 +109,45 @@ def test_the_gradient_penalty_of_a_linear_discriminator_is_that_of_its_weight(
     _same(found, expected.expand(3))
 
 
+def test_dragan_of_a_linear_discriminator_is_that_of_its_weight() -> None:
+    weight = _random(PIXELS)
+    part = Dragan(ENV)
+    found = part.penalty(_play(part, _Linear(weight), _images()))
+    _same(found, (weight.norm() - 1).square().expand(3))
+
+
+def test_dragan_looks_a_little_beside_real_images_and_never_at_fakes() -> None:
+    seen: list[Tensor] = []
+    judge = _Linear(torch.ones(PIXELS, dtype=torch.float64))
+    judge.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    part, real = Dragan(ENV), _images(64)
+    play = _play(part, judge, real, real + 100)
+    part.penalty(play)
+    noise = (seen[0] - real).flatten(1)
+    assert len(seen) == 1
+    assert ((noise >= 0) & (noise <= 0.5 * real.std())).all()
+    assert len(set(noise.flatten().tolist())) == noise.numel()
+
+
+@pytest.mark.parametrize(
+    "part", [GradientPenalty(ENV), Dragan(ENV)], ids=lambda part: type(part).__name__
+)
+def test_value_and_weight_gradient_of_a_penalty_on_length_hold_on_a_quadratic_discriminator(
+    part: Regularizer,
+) -> None:
+    judge, real = _Quadratic(_random(PIXELS, PIXELS)), _images()
+    seen: list[Tensor] = []
+    judge.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    found = part.penalty(_play(part, judge, real))
+    at, matrix = seen[-1].flatten(1), judge.matrix.detach()
+    slopes = at @ matrix
+    lengths = slopes.norm(dim=1, keepdim=True)
+    _same(found, (lengths - 1).square().squeeze(1))
+    (grad,) = torch.autograd.grad(found.mean(), judge.matrix)
+    outer = (2 * (lengths - 1) / lengths * slopes).T @ at / len(at)  # d (|Ax| - 1)^2 / dA
+    _same(grad + grad.T, outer + outer.T)
+
+
 def test_the_gradient_penalty_pulls_the_weight_of_a_linear_discriminator_to_length_one() -> None:
     weight = _random(PIXELS)
     judge, part = _Linear(weight), GradientPenalty(ENV)
@@ -131,9 +170,9 @@ def test_the_gradient_penalty_looks_between_a_real_image_and_its_fake() -> None:
     assert ((share >= 0) & (share <= 1)).all()
 
 
-@pytest.mark.parametrize("cls", [R1, R2, GradientPenalty])
+@pytest.mark.parametrize("cls", [R1, R2, GradientPenalty, Dragan])
 def test_a_dead_discriminator_has_a_finite_penalty_and_gradient(
-    cls: type[R1 | R2 | GradientPenalty],
+    cls: type[R1 | R2 | GradientPenalty | Dragan],
 ) -> None:
     judge, part = _Linear(torch.zeros(PIXELS, dtype=torch.float64)), cls(ENV)
     found = part.penalty(_play(part, judge, _images()))
@@ -142,9 +181,9 @@ def test_a_dead_discriminator_has_a_finite_penalty_and_gradient(
     assert grad.isfinite().all()
 
 
-@pytest.mark.parametrize("cls", [R1, R2, GradientPenalty])
+@pytest.mark.parametrize("cls", [R1, R2, GradientPenalty, Dragan])
 def test_a_slope_penalty_moves_the_discriminator_and_never_the_generator(
-    cls: type[R1 | R2 | GradientPenalty],
+    cls: type[R1 | R2 | GradientPenalty | Dragan],
 ) -> None:
     judge, part = _Quadratic(_random(PIXELS, PIXELS)), cls(ENV)
     play = _play(part, judge, _images())
@@ -171,6 +210,40 @@ def test_drift_is_the_square_of_each_real_logit() -> None:
     _same(found, (real.flatten(1) @ weight).square())
 
 
+def _moved(part: LeCam, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """Let the discriminator make one move, and return what it paid."""
+    play = _play(part, judge, real, fake)
+    paid = part.penalty(play)
+    part.phase_end(Mock(spec=RunView), play.phase, play)
+    return paid
+
+
+def test_lecam_holds_logits_near_the_past_average_of_the_other_kind() -> None:
+    judge, part = _Linear(torch.ones(PIXELS, dtype=torch.float64)), LeCam(ENV, decay=0.75)
+    ones = torch.ones(2, 1, 2, 2, dtype=torch.float64)  # whose logits are 4
+    assert _moved(part, judge, ones, -ones).item() == 0.0  # nothing is past yet
+    paid = _moved(part, judge, 2 * ones, 0 * ones)
+    # real logits are 8 and were -4 for fakes; fake logits are 0 and were 4 for real images
+    _same(paid, torch.tensor((8.0 + 4) ** 2 + (4.0 - 0) ** 2, dtype=torch.float64))
+    averages = part.state_dict()["averages"]
+    _same(averages, torch.tensor([0.75 * 4 + 0.25 * 8, 0.75 * -4], dtype=torch.float64))
+    # logits beyond the other average cost nothing
+    assert _moved(part, judge, -9 * ones, 9 * ones).item() == 0.0
+
+
+def test_lecam_goes_on_from_its_state_and_ignores_the_generators_move() -> None:
+    judge, part = _Linear(torch.ones(PIXELS, dtype=torch.float64)), LeCam(ENV)
+    assert part.state_dict() == {"averages": None}
+    _moved(part, judge, _images(), _images())
+    other = LeCam(ENV)
+    other.load_state_dict(part.state_dict())
+    play = _play(part, judge, _images(), _images() + 1)
+    _same(other.penalty(play), part.penalty(play))
+    before = part.state_dict()["averages"].clone()
+    part.phase_end(Mock(spec=RunView), Phase(G, (G,), (), frozen=(D,)), play)
+    assert torch.equal(part.state_dict()["averages"], before)
+
+
 def test_the_clip_costs_nothing_and_holds_every_weight_after_the_discriminators_move() -> None:
     judge, part = _Linear(torch.tensor([-1.0, -0.005, 0.002, 3.0])), WeightClip(ENV)
     play = _play(part, judge, _images().float())
@@ -194,13 +267,14 @@ def test_the_clip_leaves_the_generators_move_alone() -> None:
 
 
 def test_parts_say_where_they_bound_the_slope() -> None:
-    found = {cls.__name__: set(cls.bounds_slope) for cls in (R1, R2, GradientPenalty, Drift)}
     both = {"real", "fake"}
-    assert found == {"R1": {"real"}, "R2": {"fake"}, "GradientPenalty": both, "Drift": set()}
-    assert WeightClip.bounds_slope == both
+    assert (R1.bounds_slope, R2.bounds_slope) == ({"real"}, {"fake"})
+    assert GradientPenalty.bounds_slope == WeightClip.bounds_slope == both
+    assert Dragan.bounds_slope == {"real"}
+    assert Drift.bounds_slope == LeCam.bounds_slope == set()
 
 
 def test_only_penalties_on_a_slope_need_a_second_derivative_and_judgment_of_one_image() -> None:
-    slopes = [R1, R2, GradientPenalty]
+    slopes = [R1, R2, GradientPenalty, Dragan]
     assert all(cls.second_order and cls.per_sample for cls in slopes)
-    assert not any(cls.second_order or cls.per_sample for cls in (Drift, WeightClip))
+    assert not any(cls.second_order or cls.per_sample for cls in (Drift, LeCam, WeightClip))

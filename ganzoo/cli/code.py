@@ -1,35 +1,38 @@
-"""``ganzoo info NAME --code``: the classes that are the method, with where they stand."""
+"""``ganzoo info NAME --code``: of a part its class, of a model one step as a straight line."""
 
 import inspect
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 
 from ganzoo.cli.screen import say
 from ganzoo.cli.wording import shown_path
 from ganzoo.registry import Entry, Registry
 
-_METHOD = ("generator", "discriminator", "loss", "regularizer", "algorithm")
+
+def print_parts(registry: Registry, entries: Iterable[Entry]) -> None:
+    """Print the class of each part, and where it stands."""
+    for entry in entries:
+        found = registry.load(entry)
+        say(f"# {entry.kind} {entry.id}   {_place(found)}", inspect.getsource(found), "")
 
 
-def print_code(registry: Registry, entries: Iterable[Entry]) -> None:
-    """Print the source of some parts, and of a plugin's straight-line ``step`` where it has one.
+def print_model(registry: Registry, model: Entry, parts: Iterable[Entry]) -> None:
+    """Print where the parts of a model stand, and then its step, if its maker wrote one down."""
+    for entry in parts:
+        say(f"# {f'{entry.kind} {entry.id}':<28}{_place(registry.load(entry))}")
+    if not model.recipe.step:
+        say(
+            "", f"# {model.id} comes without its step in a line; a part's: ganzoo info NAME --code"
+        )
+        return
+    module, _, name = model.recipe.step.partition(":")
+    found = getattr(import_module(module), name)
+    say("", f"# one step of {model.id}   {_place(found)}", inspect.getsource(found))
 
-    Only the parts that make the method are printed when there are several.
-    """
-    chosen = list(entries)
-    if len(chosen) > 1:
-        chosen = [entry for entry in chosen if entry.kind in _METHOD]
-    for entry in chosen:
-        _print(f"{entry.kind} {entry.id}", registry.load(entry))
-    for package in dict.fromkeys(entry.component.target.partition(".")[0] for entry in chosen):
-        if package != "ganzoo" and find_spec(package) and find_spec(f"{package}.step"):
-            _print("one step, in a line", import_module(f"{package}.step").step)
 
-
-def _print(what: str, found: type | object) -> None:
-    from pathlib import Path
-
-    file = inspect.getsourcefile(found) or "?"  # type: ignore[arg-type]
-    lines, first = inspect.getsourcelines(found)  # type: ignore[arg-type]
-    say(f"# {what}   {shown_path(Path(file))}:{first}", "".join(lines), "")
+def _place(found: object) -> str:
+    """Return ``file:line`` of a class or function."""
+    file = inspect.getsourcefile(found)  # type: ignore[arg-type]
+    line = inspect.getsourcelines(found)[1]  # type: ignore[arg-type]
+    return f"{shown_path(Path(file or '?'))}:{line}"

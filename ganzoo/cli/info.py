@@ -22,7 +22,7 @@ _INDENT = 17
 @click.argument("name")
 @click.option("--kind", metavar="KIND", help="Which part, when several have the name.")
 @click.option("--settings", is_flag=True, help="Every setting, its default and its bounds.")
-@click.option("--code", is_flag=True, help="The code that is the method.")
+@click.option("--code", is_flag=True, help="The code: of a model one step, of a part its class.")
 @click.option("--trace", is_flag=True, help="The data flow, layer by layer.")
 @click.option("--preset", metavar="NAME", help="Of a model, for --settings and --trace.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Likewise.")
@@ -52,9 +52,12 @@ def command(
     if settings:
         _settings(registry, entries, plan)
     if code:
-        from ganzoo.cli.code import print_code
+        from ganzoo.cli.code import print_model, print_parts
 
-        print_code(registry, parts_of(registry, plan).values() if plan else entries)
+        if plan is None:
+            print_parts(registry, entries)
+        else:
+            print_model(registry, first, parts_of(registry, plan).values())
     if trace:
         if plan is None:
             raise RecipeError(f"{name} is a part; --trace is of a model")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,20 +12,29 @@ from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.screen import remark, say
 from ganzoo.rundir import find, runs_root
 
-_COUNT = 64
+_STOPS, _FRAMES = 8, 16
 
 
 @click.command("sample")
 @click.argument("run", metavar="RUN")
-@click.option("-n", "--count", type=click.IntRange(min=1), help=f"How many; {_COUNT} if not said.")
+@click.option(
+    "-n", "--count", type=click.IntRange(min=1), help="How many; a grid full if not said."
+)
 @click.option("--seed", metavar="N|A-B", help="Seed of the first picture, or of all: 0-63.")
 @click.option("--label", type=click.IntRange(min=0), help="Class; all in turn if not said.")
+@click.option("--walk", is_flag=True, help="Walk from seed to seed, as WebP and as frames.")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    help=f"Of a walk, from one seed to the next; {_FRAMES} if not said.",
+)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A .png grid, or .safetensors with images [n, c, h, w] and labels.",
+    help="A .png grid, or .safetensors with images [n, c, h, w] and labels; of a walk .webp or"
+    " a folder.",
 )
 @click.option("--checkpoint", type=int, metavar="NIMG", help="The newest if not said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
@@ -38,6 +48,8 @@ def command(
     count: int | None,
     seed: str | None,
     label: int | None,
+    walk: bool,
+    frames: int | None,
     output: Path | None,
     checkpoint: int | None,
     out: Path | None,
@@ -46,28 +58,34 @@ def command(
 ) -> None:
     """Make pictures with the model of RUN: a number, a name, a folder, or last.
 
-    The same seed gives the same picture, whatever the others are.
+    The same seed gives the same picture, whatever the others are. A model with classes is asked
+    for one with --label, and else shows each in a column of its own.
     """
     numbers = seeds(seed, count)
+    if frames is not None and not walk:
+        raise click.UsageError("--frames is of a walk; add --walk")
     found, registry = find(runs_root(out), run), asked.registry()
-    from ganzoo.made import make_pictures
+    said: dict[str, Any] = {"label": label, "device": device, "output": output, "at": checkpoint}
+    if walk:
+        from ganzoo.walk import make_walk
 
-    path = make_pictures(
-        found,
-        registry,
-        seeds=numbers,
-        label=label,
-        device=device,
-        output=output,
-        at=checkpoint,
-    )
+        stops = numbers or seeds(seed, _STOPS)
+        each = frames or _FRAMES
+        what = f"a walk of {len(stops) * each} frames past {len(stops)} pictures"
+        path = make_walk(found, registry, seeds=stops, frames=each, **said)
+    else:
+        from ganzoo.made import make_pictures, usual_count
+
+        shown = numbers or seeds(seed, usual_count(found, label))
+        what = f"{wording.grouped(len(shown))} pictures"
+        path = make_pictures(found, registry, seeds=shown, **said)
     if not quiet:
-        remark(f"{wording.grouped(len(numbers))} pictures of {found.path.name}")
+        remark(f"{what} of {found.path.name}")
     say(str(path) if quiet else wording.shown_path(path))
 
 
 def seeds(said: str | None, count: int | None) -> Sequence[int]:
-    """Return one seed a picture.
+    """Return one seed a picture; none where nobody said how many.
 
     Raises:
         UsageError: It is neither ``7`` nor ``0-63``, or a range comes with another count.
@@ -77,7 +95,7 @@ def seeds(said: str | None, count: int | None) -> Sequence[int]:
         raise click.UsageError(f"--seed {said!r} is neither a number nor a range such as 0-63")
     first, last = int(found[1]), found[2]
     if last is None:
-        return range(first, first + (count or _COUNT))
+        return range(first, first + (count or 0))
     numbers = range(first, int(last) + 1)
     if not numbers:
         raise click.UsageError(f"--seed {said}: the range is empty; write {last}-{first}")

@@ -1,7 +1,9 @@
 """The method in one straight line: what ``dcgan`` does in a step, with nothing of ganzoo's.
 
-A test holds the trainer against it in float64; people read it with ``ganzoo info dcgan --code``.
+Tests hold the trainer to it in float64; people read it with ``ganzoo info dcgan --code``.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,41 +15,33 @@ def step(
     generator: nn.Module,
     discriminator: nn.Module,
     optimizers: tuple[Optimizer, Optimizer],
-    real: Tensor,
-    z: Tensor,
+    batches: Sequence[tuple[Tensor, Tensor | None, Tensor]],
+    index: int,
     *,
-    penalty: bool,
-    weight: float = 0.1,
+    gamma: float = 0.1,
     interval: int = 4,
 ) -> None:
-    """Play one step in place.
+    """Play step number ``index`` in place, on one batch of (real images, labels, latents).
 
-    Args:
-        generator: Makes images [n, c, h, w] from latents.
-        discriminator: Gives logits [n].
-        optimizers: Of the generator and of the discriminator.
-        real: Real images in [-1, 1], [n, c, h, w].
-        z: Latents, [n, z].
-        penalty: Whether R1 is due: every ``interval``-th step.
-        weight: Of R1, the paper's gamma.
-        interval: Of R1; when due, it counts that much more.
+    R1 is due every ``interval`` steps, and then that much stronger.
     """
     of_generator, of_discriminator = optimizers
-    fake = generator(z)
+    ((real, labels, z),) = batches
+    due = index % interval == 0
+    fake = generator(z, labels)
 
     # The discriminator: real logits up, fake logits down, and flat around real images.
-    of_discriminator.zero_grad(set_to_none=True)
-    real = real.detach().requires_grad_(penalty)
-    real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+    of_discriminator.zero_grad()
+    real = real.detach().requires_grad_(due)
+    real_logits, fake_logits = discriminator(real, labels), discriminator(fake.detach(), labels)
     loss = softplus(-real_logits).mean() + softplus(fake_logits).mean()
-    if penalty:
+    if due:
         (slope,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
-        r1 = 0.5 * slope.square().flatten(1).sum(1).mean()
-        loss = loss + weight * interval * r1
+        loss = loss + gamma * interval * 0.5 * slope.square().flatten(1).sum(1).mean()
     loss.backward()
     of_discriminator.step()
 
     # The generator: the same fakes, judged by the discriminator as it is now.
-    of_generator.zero_grad(set_to_none=True)
-    softplus(-discriminator(fake)).mean().backward()
+    of_generator.zero_grad()
+    softplus(-discriminator(fake, labels)).mean().backward()
     of_generator.step()

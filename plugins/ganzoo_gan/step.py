@@ -1,7 +1,9 @@
 """The method in one straight line: what ``gan`` does in a step, with nothing of ganzoo's.
 
-A test holds the trainer against it in float64; people read it with ``ganzoo info gan --code``.
+Tests hold the trainer to it in float64; people read it with ``ganzoo info gan --code``.
 """
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -12,28 +14,21 @@ def step(
     generator: nn.Module,
     discriminator: nn.Module,
     optimizers: tuple[Optimizer, Optimizer],
-    real: Tensor,
-    z: Tensor,
+    batches: Sequence[tuple[Tensor, Tensor | None, Tensor]],
+    index: int,
 ) -> None:
-    """Play one step in place.
-
-    Args:
-        generator: Makes images [n, c, h, w] from latents.
-        discriminator: Gives logits [n].
-        optimizers: Of the generator and of the discriminator.
-        real: Real images in [-1, 1], [n, c, h, w].
-        z: Latents, [n, z].
-    """
+    """Play step number ``index`` in place, on one batch of (real images, labels, latents)."""
     of_generator, of_discriminator = optimizers
-    fake = generator(z)
+    ((real, labels, z),) = batches
+    fake = generator(z, labels)
 
     # The discriminator: -log D(real) - log(1 - D(fake)), written with logits.
-    of_discriminator.zero_grad(set_to_none=True)
-    real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+    of_discriminator.zero_grad()
+    real_logits, fake_logits = discriminator(real, labels), discriminator(fake.detach(), labels)
     (softplus(-real_logits).mean() + softplus(fake_logits).mean()).backward()
     of_discriminator.step()
 
     # The generator: -log D(fake), which does not saturate when the discriminator is sure.
-    of_generator.zero_grad(set_to_none=True)
-    softplus(-discriminator(fake)).mean().backward()
+    of_generator.zero_grad()
+    softplus(-discriminator(fake, labels)).mean().backward()
     of_generator.step()

@@ -20,6 +20,7 @@ from torch.nn.functional import softplus
 
 from ganzoo import build
 from ganzoo.data.resident import Resident
+from ganzoo.outline import Outline
 from ganzoo.plan import resolve
 from ganzoo.registry import Registry
 from ganzoo.training.trainer import Trainer
@@ -27,7 +28,7 @@ from ganzoo.training.trainer import Trainer
 BATCH, STEPS = 64, 6
 
 
-def outline() -> build.Outline:
+def outline() -> Outline:
     plan = resolve(
         Registry.discover(only=()),
         "dcgan",

@@ -6,9 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "home"
-    monkeypatch.setenv("GANZOO_HOME", str(folder))
-    monkeypatch.setenv("GANZOO_OFFLINE", "1")
-    monkeypatch.delenv("GANZOO_DATA", raising=False)
-    return folder
+def _own_cache(home: Path) -> None:
+    """Use it."""

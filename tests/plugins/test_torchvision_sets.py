@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganzoo.data.mirrors import fetch_by_npm
-from ganzoo.data.sources import Fetch
-from ganzoo.data.torchvision_sets import (
+from ganzoo.errors import DataError
+from ganzoo.interfaces import Dataset
+from ganzoo_downloads.mirrors import fetch_by_npm
+from ganzoo_downloads.sources import Fetch
+from ganzoo_downloads.torchvision_sets import (
     FASHION_MNIST,
     MNIST,
     Cifar10,
@@ -20,8 +22,8 @@ from ganzoo.data.torchvision_sets import (
     Mnist,
     Split,
 )
-from ganzoo.errors import DataError
-from ganzoo.interfaces import Dataset
+
+pytestmark = pytest.mark.usefixtures("home")
 
 PER_CLASS = 2
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ganzoo.data.cache import cached
 from ganzoo.data.chance import rng_of
-from ganzoo.data.strokes import SEGMENTS, alphabet
 from ganzoo.errors import DataError
 from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.options import Opt
 from ganzoo.types import Labels, Pixels
+from ganzoo_digits.strokes import SEGMENTS, alphabet
 
 _VERSION = 1
 """Raise it with any change of a pixel: old cache files are then left alone."""

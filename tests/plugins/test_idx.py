@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganzoo.data.idx import IdxFile, read_idx, read_labels
 from ganzoo.errors import DataError
+from ganzoo_downloads.idx import IdxFile, read_idx, read_labels
 
 FACTS = IdxFile("train-images-idx3-ubyte", (3, 2, 2))
 LABELS = IdxFile("train-labels-idx1-ubyte", (3,))

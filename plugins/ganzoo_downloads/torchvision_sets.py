@@ -11,14 +11,14 @@ from typing import Annotated, Literal, TypeAlias, final
 
 import torch
 
-from ganzoo.data.idx import IdxFile, read_idx, read_labels
-from ganzoo.data.mirrors import fetch_by_npm
 from ganzoo.data.pixels import fit
-from ganzoo.data.sources import Fetch, Source, fetch_by_torchvision, located
 from ganzoo.errors import DataError
 from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.options import Opt
 from ganzoo.types import Labels, Pixels
+from ganzoo_downloads.idx import IdxFile, read_idx, read_labels
+from ganzoo_downloads.mirrors import fetch_by_npm
+from ganzoo_downloads.sources import Fetch, Source, fetch_by_torchvision, located
 
 Split: TypeAlias = Literal["train", "test"]
 

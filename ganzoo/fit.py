@@ -1,0 +1,159 @@
+"""What goes together: every rule about two parts, checked before data is opened.
+
+A rule reads what parts declare or do; none knows a part by its name.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo.algorithm import images_of
+from ganzoo.errors import FitError
+from ganzoo.interfaces import BOUNDED
+from ganzoo.outline import Outline
+
+
+def check(built: Outline) -> list[str]:
+    """Refuse parts that do not fit; return sentences about what is merely unwise.
+
+    Raises:
+        FitError: Two parts do not go together; both are named.
+    """
+    _check_extras(built)
+    _check_slope(built)
+    for name, part in built.regularizers.items():
+        for player in part.on:
+            if player not in built.algorithm.players:
+                raise FitError(
+                    f"regularizer {name} acts on player {player!r}, and the algorithm"
+                    f" {built.name('algorithm')} has {', '.join(built.algorithm.players)}"
+                )
+    _check_shapes(built)
+    return _warnings(built)
+
+
+def _check_extras(built: Outline) -> None:
+    given = {extra for component in built.components.values() for extra in component.provides}
+    for slot, component in built.components.items():
+        for extra in component.needs:
+            if extra not in given:
+                raise FitError(
+                    f"{slot} ({built.name(slot)}) needs {extra!r}, which no network here provides"
+                )
+
+
+def _check_slope(built: Outline) -> None:
+    missing = _unbounded(built)
+    if built.loss is not None and built.loss.needs_bounded_slope and missing:
+        raise FitError(
+            f"loss {built.name('loss')} means nothing unless the slope of discriminator"
+            f" {built.name('discriminator')} is bounded (nothing bounds it at"
+            f" {' and '.join(missing)} images); add --regularizer gp or --regularizer clip"
+        )
+
+
+def _unbounded(built: Outline) -> list[str]:
+    """Where nothing bounds the discriminator's slope: at ``real``, at ``fake`` images, or both."""
+    bounds = set(getattr(built.networks.get("discriminator"), "bounds_slope", ()))
+    for part in built.regularizers.values():
+        bounds |= part.bounds_slope
+    return sorted(BOUNDED - bounds)
+
+
+def _check_shapes(built: Outline) -> None:
+    """Run both networks once on two images; shapes that do not meet are named by maker."""
+    if not {"generator", "discriminator"} <= set(built.networks):
+        return
+    made, judge = built.networks["generator"], built.networks["discriminator"]
+    labels = torch.zeros(2, dtype=torch.long) if built.env.num_classes else None
+    modes = made.training, judge.training
+    made.eval()
+    judge.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            images = images_of(made(torch.zeros(2, built.z_dim), labels))
+            _check_image(images, built)
+            out = judge(images, labels)
+    finally:
+        made.train(modes[0])
+        judge.train(modes[1])
+    logits = out["logits"] if isinstance(out, Mapping) else out
+    if logits.shape[:1] != (2,):
+        raise FitError(
+            f"discriminator {built.name('discriminator')} gives logits"
+            f" {list(logits.shape)} for 2 images of generator {built.name('generator')};"
+            " the first dimension must be the image"
+        )
+
+
+def _check_image(images: torch.Tensor, built: Outline) -> None:
+    if tuple(images.shape[1:]) != built.env.image_shape:
+        raise FitError(
+            f"generator {built.name('generator')} makes images {list(images.shape[1:])},"
+            f" and dataset {built.name('dataset')} has {list(built.env.image_shape)}"
+        )
+
+
+def _warnings(built: Outline) -> list[str]:
+    notes = []
+    mixes = getattr(built.networks.get("discriminator"), "mixes_samples", False)
+    for name, part in built.regularizers.items():
+        if part.per_sample and mixes:
+            notes.append(
+                f"regularizer {name} is a penalty for each image, and discriminator"
+                f" {built.name('discriminator')} mixes images (batch norm);"
+                " use --set discriminator.norm=none"
+            )
+    if built.loss is not None and built.loss.wants_bounded_slope and _unbounded(built):
+        notes.append(
+            f"loss {built.name('loss')} is unsteady while nothing bounds the discriminator's"
+            f" slope at {' and '.join(_unbounded(built))} images;"
+            " add --regularizer r1 --regularizer r2"
+        )
+    notes += _deaf(built)
+    mixing = ["discriminator"] if mixes else []
+    mixing += ["loss"] if built.loss is not None and built.loss.mixes_samples else []
+    mixing += [f"regularizer.{n}" for n, part in built.regularizers.items() if part.mixes_samples]
+    if built.plan.training.micro_batch_size is not None:
+        notes += [
+            f"{slot} ({built.name(slot)}) mixes images, so micro-batches change its answers"
+            for slot in mixing
+        ]
+    return notes
+
+
+def _deaf(built: Outline) -> list[str]:
+    """Sentences about networks that take no note of the class, though there are classes.
+
+    A network that does refuses to work without labels; one that names the class itself is told
+    it by a part that needs its answer.
+    """
+    if not built.env.num_classes or not {"generator", "discriminator"} <= set(built.networks):
+        return []
+    z, images = torch.zeros(2, built.z_dim), torch.zeros(2, *built.env.image_shape)
+    answers = {
+        "generator": _answer(built.networks["generator"], z),
+        "discriminator": _answer(built.networks["discriminator"], images),
+    }
+    wanted = {extra for component in built.components.values() for extra in component.needs}
+    return [
+        f"{slot} {built.name(slot)} takes no note of the class, though this run has"
+        f" {built.env.num_classes} classes; choose another, or --no-conditional"
+        for slot, answer in answers.items()
+        if answer is not None and not (isinstance(answer, Mapping) and wanted & set(answer))
+    ]
+
+
+def _answer(network: nn.Module, inputs: torch.Tensor) -> Any:
+    """What a network says in evaluation mode when it is given no labels; None if it refuses."""
+    mode = network.training
+    network.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            return network(inputs)
+    except Exception:  # whatever a network of somebody else's raises, it wants the labels
+        return None
+    finally:
+        network.train(mode)

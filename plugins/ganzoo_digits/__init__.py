@@ -1,0 +1,1 @@
+"""Digits: handwriting drawn from strokes, the data set that needs no download."""

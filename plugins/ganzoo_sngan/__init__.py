@@ -1,0 +1,1 @@
+"""SNGAN: residual networks with spectral norm (Miyato et al., 2018)."""

@@ -1,0 +1,158 @@
+"""Residual networks, 28 to 128 px, that several models share: SNGAN, WGAN-GP and cGANs."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal, final
+
+import torch
+from torch import nn
+from torch.nn.functional import relu
+
+from ganzoo.interfaces import BOUNDED, Env
+from ganzoo.nn.conditioning import ProjectionHead
+from ganzoo.nn.residual import DownBlock, UpBlock, convolution
+from ganzoo.nn.resolution import check_resolution
+from ganzoo.nn.spectral import spectrally_normalize
+from ganzoo.options import Opt
+from ganzoo.types import Features, Images, Labels, Latents, Logits
+
+SIZES = (28, 32, 64, 128)
+"""Pixels per side: 28 grows from 7x7, the others from 4x4."""
+
+_GROWING = {28: (1, 1, 1), 32: (1, 1, 1, 1), 64: (16, 8, 4, 2, 1), 128: (16, 16, 8, 4, 2, 1)}
+"""Channels from the smallest map to the largest, as multiples of the last."""
+
+_FALLING = {
+    28: (1, 1, 1),
+    32: (1, 1, 1, 1),
+    64: (1, 2, 4, 8, 16),
+    128: (1, 2, 4, 8, 16, 16),
+}
+"""Channels after each block, as multiples of the first."""
+
+_HALVINGS = {28: 2, 32: 2, 64: 5, 128: 5}
+"""Blocks that halve the map; those after them keep its side."""
+
+
+@final
+class ResNetGenerator(nn.Module):
+    """A linear layer to the smallest map, then residual blocks that double it; batch norm, tanh.
+
+    Args:
+        env: What is made, and given what; classes have gains and biases of their own in the norms
+            of the blocks.
+        z_dim: Latent dimensions.
+        width: Channels of the largest map; None for the papers' 256 up to 32 px, and 64 above,
+            where smaller maps have more.
+
+    References: Spectral Normalization for Generative Adversarial Networks, appendix B.3 (Miyato et
+    al., 2018), https://arxiv.org/abs/1802.05957; Improved Training of Wasserstein GANs, appendix F
+    (Gulrajani et al., 2017), https://arxiv.org/abs/1704.00028
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        z_dim: Annotated[int, Opt("latent dimensions", ge=1)] = 128,
+        width: Annotated[
+            int | None, Opt("channels of the largest map; none: 256 up to 32 px, else 64", ge=1)
+        ] = None,
+    ) -> None:
+        super().__init__()
+        widths = _widths(env.resolution, _GROWING, width, of_small=256)
+        side = 7 if env.resolution == 28 else 4
+        self.z_dim, self.num_classes = z_dim, env.num_classes
+        self.linear = nn.Linear(z_dim, widths[0] * side**2)
+        self.shape = nn.Unflatten(1, (widths[0], side, side))
+        self.blocks = nn.ModuleList(UpBlock(*pair, env.num_classes) for pair in pairwise(widths))
+        self.norm = nn.BatchNorm2d(widths[-1])
+        self.last = convolution(widths[-1], env.channels, 3)
+        _initialize(self.linear)
+
+    def forward(self, z: Latents, labels: Labels | None = None) -> Images:
+        """Return images.
+
+        Raises:
+            FitError: It is conditional and got no labels.
+        """
+        maps = self.shape(self.linear(z))
+        for block in self.blocks:
+            maps = block(maps, labels)
+        images: Images = torch.tanh(self.last(relu(self.norm(maps))))
+        return images
+
+
+@final
+class ResNetDiscriminator(nn.Module):
+    """Residual blocks without norm, pooled to features, then one logit, projected on the class.
+
+    Args:
+        env: What is judged, and given what.
+        width: Channels after the first block; None for the papers' 128 up to 32 px, and 64 above,
+            where smaller maps have more.
+        norm: ``spectral`` bounds the slope by the weights; ``none`` is for penalties.
+        pool: How features are gathered from the last map: ``sum`` as in SNGAN, ``mean`` as in
+            WGAN-GP.
+
+    Attributes:
+        bounds_slope: Spectral norm bounds it everywhere.
+
+    References: as :class:`ResNetGenerator`; classes: cGANs with Projection Discriminator (Miyato
+    and Koyama, 2018), https://arxiv.org/abs/1802.05637
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        width: Annotated[
+            int | None, Opt("channels after the first block; none: 128 up to 32 px, else 64", ge=1)
+        ] = None,
+        norm: Annotated[
+            Literal["spectral", "none"], Opt("what bounds the slope; none: a penalty must")
+        ] = "spectral",
+        pool: Annotated[Literal["sum", "mean"], Opt("how features are gathered")] = "sum",
+    ) -> None:
+        super().__init__()
+        widths = _widths(env.resolution, _FALLING, width, of_small=128)
+        halvings = _HALVINGS[env.resolution]
+        self.bounds_slope = BOUNDED if norm == "spectral" else frozenset()
+        self.first = DownBlock(env.channels, widths[0], halves=True, first=True)
+        self.blocks = nn.ModuleList(
+            DownBlock(*pair, halves=index < halvings)
+            for index, pair in enumerate(pairwise(widths), start=1)
+        )
+        self.pools_mean = pool == "mean"
+        self.head = ProjectionHead(widths[-1], env.num_classes)
+        _initialize(self.head.linear)
+        if norm == "spectral":
+            spectrally_normalize(self)
+
+    def forward(self, images: Images, labels: Labels | None = None) -> Logits:
+        """Return one logit an image.
+
+        Raises:
+            FitError: It is conditional and got no labels.
+        """
+        maps = self.first(images)
+        for block in self.blocks:
+            maps = block(maps)
+        places = relu(maps).flatten(2)  # [n, f, h * w]
+        features: Features = places.mean(2) if self.pools_mean else places.sum(2)
+        logits: Logits = self.head(features, labels)
+        return logits
+
+
+def _widths(
+    resolution: int, table: dict[int, tuple[int, ...]], width: int | None, *, of_small: int
+) -> Sequence[int]:
+    check_resolution("resnet", resolution, SIZES)
+    unit = width or (of_small if resolution <= 32 else 64)
+    return [unit * multiple for multiple in table[resolution]]
+
+
+def _initialize(layer: nn.Linear) -> None:
+    """Draw weights uniformly after Glorot; biases are 0."""
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)

@@ -1,0 +1,115 @@
+"""What this plugin offers; light, so that listing it imports no torch."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ganzoo import Component, Recipe, hookimpl
+
+_SIZES = (32, 28, 64, 128)
+
+
+@hookimpl
+def ganzoo_register() -> Iterable[Component | Recipe]:
+    """Return the two recipes; their networks and penalties are other plugins' and standard."""
+    return (_WGAN, _WGAN_GP)
+
+
+_NETWORKS: Mapping[str, Any] = {
+    "generator.width": 16,
+    "generator.z_dim": 64,
+    "discriminator.width": 16,
+    "training.batch_size": 64,
+    "training.resolution": 32,
+    "training.ema_halflife_kimg": 10,
+}
+
+_WGAN = Recipe(
+    name="wgan",
+    summary="a critic of small weights gives scores; their gap is a distance",
+    parts={
+        "generator": "dcgan",
+        "discriminator": "dcgan",
+        "loss": "wgan",
+        "regularizer": ["clip"],
+    },
+    set={
+        **_NETWORKS,
+        "discriminator.norm": "batch",
+        "algorithm.d_steps": 2,
+        "optimizer.generator.use": "rmsprop",
+        "optimizer.generator.learning_rate": 5e-4,
+        "optimizer.discriminator.use": "rmsprop",
+        "optimizer.discriminator.learning_rate": 5e-4,
+        "training.kimg": 900,
+    },
+    presets={
+        "quick": {"training.kimg": 480},
+        "paper": {
+            "generator.width": 64,
+            "generator.z_dim": 100,
+            "discriminator.width": 64,
+            "algorithm.d_steps": 5,
+            "optimizer.generator.learning_rate": 5e-5,
+            "optimizer.discriminator.learning_rate": 5e-5,
+            "training.kimg": 32000,
+        },
+    },
+    sizes=_SIZES,
+    year=2017,
+    paper="Wasserstein GAN (Arjovsky et al., 2017), https://arxiv.org/abs/1701.07875",
+    step="ganzoo_wgan.step:wgan",
+    reading=(
+        "C(real) and C(fake) are scores without a scale; only their gap says something: how far"
+        " the critic still tells fakes from real images. A healthy gap rises at once and then"
+        " falls slowly while the pictures get better. A gap that stays near 0 from the start means"
+        " that the weights are too small to see anything: raise regularizer.clip.limit."
+    ),
+)
+
+_WGAN_GP = Recipe(
+    name="wgan-gp",
+    summary="a penalty holds the slope of the critic at 1, which is steady",
+    parts={
+        "generator": "dcgan",
+        "discriminator": "dcgan",
+        "loss": "wgan",
+        "regularizer": ["gp"],
+    },
+    set={
+        **_NETWORKS,
+        "discriminator.norm": "none",
+        "optimizer.generator.learning_rate": 1e-3,
+        "optimizer.generator.betas": [0.0, 0.9],
+        "optimizer.discriminator.learning_rate": 1e-3,
+        "optimizer.discriminator.betas": [0.0, 0.9],
+        "training.kimg": 600,
+    },
+    presets={
+        "quick": {"training.kimg": 300},
+        "paper": {
+            "generator": "resnet",
+            "discriminator": "resnet",
+            "discriminator.norm": "none",
+            "discriminator.pool": "mean",
+            "schedule": ["decay"],
+            "schedule.decay.start": 0.0,
+            "algorithm.d_steps": 5,
+            "optimizer.generator.learning_rate": 2e-4,
+            "optimizer.discriminator.learning_rate": 2e-4,
+            "training.kimg": 32000,
+        },
+    },
+    sizes=_SIZES,
+    year=2017,
+    paper="Improved Training of Wasserstein GANs (Gulrajani et al., 2017),"
+    " https://arxiv.org/abs/1704.00028",
+    aliases=("wgangp",),
+    step="ganzoo_wgan.step:wgan_gp",
+    reading=(
+        "C(real) and C(fake) are scores without a scale; their gap is an estimate of the distance"
+        " between real and made images. It rises in the first thousands of images and then falls"
+        " slowly while the pictures get better; D loss is minus the gap, so a negative one is"
+        " normal. gp near 0 means that the slope is near 1; gp that grows means that the critic's"
+        " learning rate is too large."
+    ),
+)

@@ -1,0 +1,148 @@
+"""What every network of ours promises, whichever plugin it comes from."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from zoo import DISCRIMINATORS, GENERATORS, REGISTRY, named, small, ways
+
+from ganzoo.errors import FitError
+from ganzoo.interfaces import Env
+from ganzoo.registry import Entry
+
+NETWORKS = [*GENERATORS, *DISCRIMINATORS]
+VARIANTS = [(entry, settings) for entry in NETWORKS for settings in ways(entry)]
+
+
+def env_of(resolution: int, channels: int = 1, classes: int = 0) -> Env:
+    return Env.classes((channels, resolution, resolution), classes)
+
+
+def logits_of(out: Any) -> Tensor:
+    logits: Tensor = out["logits"] if isinstance(out, dict) else out
+    return logits
+
+
+def inputs_of(entry: Entry, env: Env, count: int = 4) -> Tensor:
+    rng = torch.Generator().manual_seed(1)
+    shape = (5,) if entry.kind == "generator" else env.image_shape
+    return torch.randn(count, *shape, generator=rng)
+
+
+@pytest.mark.parametrize("entry", GENERATORS, ids=named)
+def test_latents_become_images_between_minus_one_and_one_at_every_size(entry: Entry) -> None:
+    for resolution in entry.component.sizes:
+        made = small(entry, env_of(resolution, channels=3), width=2)
+        images = made(torch.full((2, 5), 10.0))
+        assert images.shape == (2, 3, resolution, resolution)
+        assert images.isfinite().all()
+        assert images.abs().max() <= 1
+
+
+@pytest.mark.parametrize("entry", DISCRIMINATORS, ids=named)
+def test_images_become_one_raw_logit_each_at_every_size(entry: Entry) -> None:
+    for resolution in entry.component.sizes:
+        judge = small(entry, env_of(resolution, channels=3), width=2)
+        logits = logits_of(judge(torch.randn(2, 3, resolution, resolution)))
+        assert logits.shape == (2,)
+        assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("entry", NETWORKS, ids=named)
+def test_a_size_it_does_not_make_is_refused_with_the_nearest(entry: Entry) -> None:
+    largest = max(entry.component.sizes)
+    with pytest.raises(FitError, match=rf"not 300\. Nearest: --resolution {largest}"):
+        small(entry, env_of(300))
+
+
+@pytest.mark.parametrize(("entry", "settings"), VARIANTS, ids=named)
+def test_the_class_changes_the_answer_and_a_missing_class_is_an_error(
+    entry: Entry, settings: dict[str, Any]
+) -> None:
+    env = env_of(28, classes=3)
+    network = small(entry, env, **settings).eval()
+    inputs = inputs_of(entry, env)
+    zeros, ones = torch.zeros(4).long(), torch.ones(4).long()
+    if "class_logits" in entry.component.provides:  # it is not told the class, it names it
+        assert network(inputs)["class_logits"].shape == (4, 3)
+        return
+    assert not torch.equal(network(inputs, zeros), network(inputs, ones))
+    with pytest.raises(FitError, match="3 classes was given no labels; say which class"):
+        network(inputs)
+
+
+@pytest.mark.parametrize(("entry", "settings"), VARIANTS, ids=named)
+def test_without_classes_labels_are_not_looked_at(entry: Entry, settings: dict[str, Any]) -> None:
+    env = env_of(28)
+    network, inputs = small(entry, env, **settings).eval(), inputs_of(entry, env)
+    one, two = network(inputs), network(inputs, torch.tensor([1, 2, 0, 1]))
+    assert torch.equal(logits_of(one), logits_of(two))
+
+
+@pytest.mark.parametrize(("entry", "settings"), VARIANTS, ids=named)
+def test_in_evaluation_an_answer_does_not_depend_on_batch_mates(
+    entry: Entry, settings: dict[str, Any]
+) -> None:
+    for resolution in (28, 32):
+        env = env_of(resolution, classes=3)
+        network, inputs = small(entry, env, **settings), inputs_of(entry, env)
+        labels = torch.tensor([0, 1, 2, 0])
+        network(inputs, labels)  # so that running statistics are not the initial ones
+        network.eval()
+        alone, together = network(inputs[:1], labels[:1]), network(inputs, labels)
+        difference = logits_of(alone) - logits_of(together)[:1]
+        assert difference.abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("entry", "settings"), [v for v in VARIANTS if v[0].kind == "discriminator"], ids=named
+)
+def test_a_discriminator_that_says_so_judges_every_image_alone(
+    entry: Entry, settings: dict[str, Any]
+) -> None:
+    env = env_of(28, classes=3)
+    judge = small(entry, env, **settings)
+    images = inputs_of(entry, env, 3).requires_grad_()
+    logits = logits_of(judge(images, torch.tensor([0, 1, 2])))
+    slopes = [torch.autograd.grad(each, images, retain_graph=True)[0] for each in logits]
+    among = torch.stack(slopes).flatten(2).abs().sum(2)  # [n, n]
+    assert (among.diagonal() > 0).all()
+    assert bool((among - among.diagonal().diag()).any()) == getattr(judge, "mixes_samples", False)
+
+
+@pytest.mark.parametrize(
+    ("entry", "settings"), [v for v in VARIANTS if v[0].kind == "discriminator"], ids=named
+)
+def test_a_slope_penalty_reaches_every_weight_of_a_discriminator(
+    entry: Entry, settings: dict[str, Any]
+) -> None:
+    env = env_of(32)
+    judge = small(entry, env, **settings)
+    images = inputs_of(entry, env).requires_grad_()
+    (slope,) = torch.autograd.grad(logits_of(judge(images)).sum(), images, create_graph=True)
+    weights = [p for n, p in judge.named_parameters() if n.endswith(("weight", "original"))]
+    found = torch.autograd.grad(slope.square().sum(), weights)
+    assert len(weights) >= 3
+    assert all(each.abs().sum() > 0 for each in found)
+
+
+@pytest.mark.parametrize(("entry", "settings"), VARIANTS, ids=named)
+def test_every_parameter_learns(entry: Entry, settings: dict[str, Any]) -> None:
+    env = env_of(28, classes=3)
+    network = small(entry, env, **settings)
+    out = network(inputs_of(entry, env), torch.tensor([0, 1, 2, 0]))
+    total = sum(each.square().sum() for each in (out.values() if isinstance(out, dict) else [out]))
+    assert isinstance(total, Tensor)
+    total.backward()
+    assert [n for n, p in network.named_parameters() if p.grad is None] == []
+
+
+def test_every_plugin_describes_itself_well() -> None:
+    items = [entry.item for entry in (*REGISTRY.components(), *REGISTRY.recipes())]
+    assert [problem for item in items for problem in item.problems()] == []
+    assert all(entry.item.paper and entry.recipe.year for entry in REGISTRY.recipes())
+    assert all(entry.recipe.reading and entry.recipe.step for entry in REGISTRY.recipes())
+    assert {"quick", "paper"} <= set.intersection(
+        *(set(entry.recipe.presets) for entry in REGISTRY.recipes())
+    )

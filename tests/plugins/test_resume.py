@@ -1,0 +1,91 @@
+"""Every recipe goes on exactly where it stopped, with all that its parts remember."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from ganzoo import build
+from ganzoo.interfaces import DataInfo, Dataset
+from ganzoo.plan import resolve
+from ganzoo.registry import Registry
+from ganzoo.sampling import sample
+from ganzoo.training.skeleton import digest, pack, unpack
+from ganzoo.training.trainer import Trainer
+
+REGISTRY = Registry.discover(only=())
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{entry.name: (entry.name, {}) for entry in REGISTRY.recipes()},
+    "lecam": ("sngan", {"regularizer": ["lecam"]}),
+    "dragan": ("dcgan", {"regularizer": ["none", "dragan"]}),
+}
+
+
+class Twenty(Dataset):
+    """Twenty pictures of two classes."""
+
+    count = 20
+
+    def describe(self, resolution: int | None = None) -> DataInfo:
+        return DataInfo((1, 28, 28), count=20, num_classes=2)
+
+    def load(self, resolution: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        raise NotImplementedError
+
+    def batch(self, start: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = torch.Generator().manual_seed(start)
+        return torch.rand(size, 1, 28, 28, generator=rng) * 2 - 1, torch.arange(size) % 2
+
+
+def trainer_of(case: str) -> Trainer:
+    name, add = CASES[case]
+    sets = ["training.batch_size=4", "generator.width=4", "discriminator.width=4"]
+    size = {"training.resolution": 28}
+    plan = resolve(REGISTRY, name, sets=sets, add=add, overrides=size)
+    data = Twenty()
+    built = build.outline(plan, REGISTRY, {"dataset": data})
+    return Trainer(built.with_data(data), torch.device("cpu"))
+
+
+def state_of(trainer: Trainer) -> str:
+    return digest({k: v for k, v in trainer.state_dict().items() if k != "clock"})
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_resumed_run_ends_in_the_state_of_one_that_never_stopped(case: str) -> None:
+    torch.manual_seed(0)
+    whole = trainer_of(case)
+    for _ in range(6):
+        whole.play_step()
+
+    torch.manual_seed(0)
+    first, second = trainer_of(case), trainer_of(case)
+    for _ in range(3):
+        first.play_step()
+    saved = unpack(*pack(first.state_dict(), "state"))
+    torch.manual_seed(7)  # whatever another process drew
+    second.load_state_dict(saved)
+    for _ in range(3):
+        second.play_step()
+
+    assert state_of(second) == state_of(whole)
+    assert state_of(first) != state_of(whole)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_looking_at_a_run_leaves_its_state_alone(case: str) -> None:
+    trainer = trainer_of(case)
+    trainer.play_step()
+    before = state_of(trainer)
+
+    env = trainer.experiment.env
+    labels = torch.arange(3) % env.num_classes if env.num_classes else None
+    sample(trainer.average.network, range(3), labels)
+    for network in trainer.networks.values():
+        network.eval()
+    with torch.no_grad():
+        trainer.networks["discriminator"](torch.zeros(3, *env.image_shape), labels)
+    for network in trainer.networks.values():
+        network.train()
+
+    assert state_of(trainer) == before
