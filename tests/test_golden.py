@@ -18,7 +18,7 @@ from ganzoo.registry import Registry
 from ganzoo.training.trainer import Trainer
 
 RECORD = Path(__file__).parent / "golden" / "traces.json"
-NAMES = ("gan", "dcgan")
+NAMES = ("gan", "dcgan", "cgan", "acgan", "wgan", "wgan-gp", "sngan")
 
 
 class Waves(Dataset):
@@ -27,15 +27,16 @@ class Waves(Dataset):
     count = 64
 
     def describe(self, resolution: int | None = None) -> DataInfo:
-        return DataInfo((1, 32, 32), count=64)
+        return DataInfo((1, 32, 32), count=64, num_classes=4)
 
-    def load(self, resolution: int | None = None) -> tuple[Tensor, None]:
+    def load(self, resolution: int | None = None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
-    def batch(self, start: int, size: int) -> tuple[Tensor, None]:
+    def batch(self, start: int, size: int) -> tuple[Tensor, Tensor]:
         which = torch.arange(start, start + size, dtype=torch.float64).view(-1, 1, 1, 1) % 64
         axis = torch.linspace(0, 3, 32, dtype=torch.float64)
-        return torch.sin(which + axis.view(1, 1, 32, 1) * (1 + which / 16) + axis), None
+        images = torch.sin(which + axis.view(1, 1, 32, 1) * (1 + which / 16) + axis)
+        return images, which.flatten().long() % 4
 
 
 def trace(name: str) -> list[dict[str, float]]:
@@ -46,8 +47,9 @@ def trace(name: str) -> list[dict[str, float]]:
     for network in built.networks.values():
         network.double()
     torch.manual_seed(0)
-    trainer = Trainer(built.with_data(Waves()), torch.device("cpu"), total_nimg=160)
-    return [dict(tick.readings) for tick in trainer.ticks(8)]
+    images = 8 * built.algorithm.batches
+    trainer = Trainer(built.with_data(Waves()), torch.device("cpu"), total_nimg=20 * images)
+    return [dict(tick.readings) for tick in trainer.ticks(images)]
 
 
 @pytest.mark.parametrize("name", NAMES)

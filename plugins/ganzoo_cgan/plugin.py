@@ -96,7 +96,7 @@ _CGAN = Recipe(
     },
     set=_SETTINGS,
     presets={
-        "quick": {"training.kimg": 200},
+        "quick": {"schedule": [], "training.kimg": 200},
         "paper": {
             "generator": "mlp",
             "generator.width": 256,
@@ -134,7 +134,7 @@ _ACGAN = Recipe(
     },
     set=_SETTINGS,
     presets={
-        "quick": {"training.kimg": 200},
+        "quick": {"schedule": [], "training.kimg": 200},
         "paper": {
             "generator.width": 64,
             "generator.z_dim": 100,

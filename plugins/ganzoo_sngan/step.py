@@ -28,10 +28,8 @@ def step(
 
         # The discriminator: real logits above 1, fake logits below -1; more teaches it nothing.
         of_discriminator.zero_grad()
-        real_logits, fake_logits = (
-            discriminator(real, labels),
-            discriminator(fake.detach(), labels),
-        )
+        real_logits = discriminator(real, labels)
+        fake_logits = discriminator(fake.detach(), labels)
         (relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()).backward()
         of_discriminator.step()
 
