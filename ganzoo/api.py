@@ -12,7 +12,7 @@ from torch import nn
 
 from ganzoo.interfaces import Dataset, Observer
 from ganzoo.local import LocalDataset
-from ganzoo.made import load_generator
+from ganzoo.made import class_of, load_generator, num_classes
 from ganzoo.plan import resolve
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir, find, runs_root
@@ -20,6 +20,7 @@ from ganzoo.runner import resume as _resume
 from ganzoo.runner import train as _train
 from ganzoo.sampling import labels_for, sample
 from ganzoo.types import Pixels
+from ganzoo.walk import shown_classes, walk
 
 _SLOTS = ("generator", "discriminator", "loss", "regularizer", "augment", "schedule", "algorithm")
 
@@ -56,21 +57,37 @@ class Run:
             self.rundir, Registry.discover(), device=device, objects=self._objects
         )
 
-    def sample(self, count: int = 64, *, seed: int = 0, label: int | None = None) -> Pixels:
+    def sample(self, count: int = 64, *, seed: int = 0, label: int | str | None = None) -> Pixels:
         """Make pictures: number i from seed ``seed + i``.
 
         Args:
             count: How many.
             seed: Of the first.
-            label: Their class; None for all classes in turn.
+            label: Their class, by number or name; None for all classes in turn.
 
         Returns:
             uint8 [n, c, h, w] on the CPU.
         """
-        from_record = self.rundir.read_info()["env"]["condition"]
-        classes = from_record["shape"][0] if from_record["kind"] == "classes" else 0
-        seeds = range(seed, seed + count)
-        return sample(self.generator(), seeds, labels_for(count, classes, label))
+        chosen = None if label is None else class_of(self.rundir, str(label))
+        labels = labels_for(count, num_classes(self.rundir), chosen)
+        return sample(self.generator(), range(seed, seed + count), labels)
+
+    def walk(
+        self, seeds: Sequence[int] = range(8), *, frames: int = 16, label: int | str | None = None
+    ) -> Pixels:
+        """Walk through the latents from seed to seed, and back to the first.
+
+        Args:
+            seeds: Where the walk stops.
+            frames: From one stop to the next.
+            label: The class, by number or name; None for all classes, one after the other.
+
+        Returns:
+            uint8 [n, c, h, w] on the CPU.
+        """
+        chosen = None if label is None else class_of(self.rundir, str(label))
+        shown = shown_classes(num_classes(self.rundir), chosen)
+        return walk(self.generator(), seeds, frames, shown)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"

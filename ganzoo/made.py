@@ -9,7 +9,7 @@ from safetensors.torch import save
 from torch import nn
 
 from ganzoo import build
-from ganzoo.errors import CheckpointError, RecipeError
+from ganzoo.errors import CheckpointError, RecipeError, did_you_mean
 from ganzoo.files import write_aside
 from ganzoo.identity import check_local, env_of
 from ganzoo.pictures import save_grid
@@ -62,6 +62,22 @@ def load_generator(
 def usual_count(run: RunDir, label: int | None) -> int:
     """Return how many pictures fill a grid of a run, of one class or of all."""
     return sheet_count(0 if label is not None else num_classes(run))
+
+
+def class_of(run: RunDir, word: str) -> int:
+    """Return the class that a word means: the name of one of the run's classes, or its number.
+
+    Raises:
+        RecipeError: There is no such class.
+    """
+    names = run.read_info()["data"]["class_names"]
+    if word in names:
+        return int(names.index(word))
+    if word.isdecimal():
+        return int(word)
+    known = f"; the classes are {', '.join(names)}" if names else "; say its number"
+    near = did_you_mean(word, names)
+    raise RecipeError(f"--label {word}: there is no such class{known}.{near}")
 
 
 def num_classes(run: RunDir) -> int:

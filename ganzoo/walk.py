@@ -97,7 +97,7 @@ def make_walk(
     """
     if output is not None and output.suffix not in (".webp", ""):
         raise RecipeError(f"{output}: a walk is a .webp file, or a folder for its frames")
-    classes = _shown_classes(num_classes(run), label)
+    classes = shown_classes(num_classes(run), label)
     generator = load_generator(run, registry, device=device, at=at)
     sheets = _sheets(walk(generator, seeds, frames, classes), len(classes) or 1)
     zoom = zoom_to(_HEIGHT, sheets[0].shape[0])
@@ -118,10 +118,15 @@ def _save_frames(folder: Path, sheets: Sequence[Tensor], zoom: int) -> None:
         save_png(folder / f"{index:05d}.png", sheet, zoom=zoom)
 
 
-def _shown_classes(known: int, label: int | None) -> list[int]:
+def shown_classes(known: int, label: int | None) -> list[int]:
+    """Return the classes a walk shows: one, or all that a grid has columns for.
+
+    Raises:
+        RecipeError: The class does not exist.
+    """
     if label is None:
         return list(range(min(known, MOST_COLUMNS)))
-    labels_for(1, known, label)  # refuses a class that does not exist
+    labels_for(1, known, label)
     return [label]
 
 

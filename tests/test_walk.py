@@ -1,5 +1,6 @@
 """A walk through the latents: where it stops, how it goes, and what it leaves on the disk."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+import ganzoo
 from ganzoo.cli.main import main
+from ganzoo.errors import RecipeError
+from ganzoo.made import class_of
+from ganzoo.rundir import RunDir
 from ganzoo.sampling import latents, sample
 from ganzoo.walk import walk, walk_latents
 
@@ -102,6 +107,16 @@ def test_a_walk_is_a_webp_and_its_frames(root: Path, capsys: Said) -> None:
         assert animation.convert("L").tobytes() == opened(frames[5]).tobytes()
 
 
+def test_python_walks_as_the_command_line_does(root: Path) -> None:
+    run = ganzoo.load(root / "0001-cgan-digits")
+
+    every, one = run.walk([1, 2], frames=3), run.walk([1, 2], frames=3, label="4")
+
+    assert (len(every), len(one)) == (60, 6)
+    assert torch.equal(every[24:30], one)
+    assert torch.equal(one[3:4], run.sample(1, seed=2, label=4))
+
+
 def test_a_walk_with_classes_shows_all_side_by_side_or_the_one_asked_for(
     root: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -117,6 +132,15 @@ def test_a_walk_with_classes_shows_all_side_by_side_or_the_one_asked_for(
     assert wide[1] == narrow[1]
 
 
+def test_a_class_is_found_by_its_name_or_its_number(root: Path, tmp_path: Path) -> None:
+    run = RunDir.open(shutil.copytree(root / "0001-cgan-digits", tmp_path / "0001-cgan-digits"))
+    assert [class_of(run, word) for word in ("7", "0")] == [7, 0]
+    run.update_info(data={**run.read_info()["data"], "class_names": ["cat", "dog", "0"]})
+    assert [class_of(run, word) for word in ("dog", "1", "0")] == [1, 1, 2]
+    with pytest.raises(RecipeError, match=r"the classes are cat, dog, 0\..*Did you mean dog\?"):
+        class_of(run, "dogs")
+
+
 def test_a_grid_with_classes_has_a_column_for_each(root: Path, capsys: Said) -> None:
     every, one = sampled(root, "1", capsys), sampled(root, "1 --label 7", capsys)
 
@@ -129,6 +153,7 @@ def test_a_grid_with_classes_has_a_column_for_each(root: Path, capsys: Said) -> 
     [
         ("1 --label 10", 2, "--label 10: the classes are 0 to 9"),
         ("2 --label 1", 2, "trained without classes"),
+        ("1 --label seven", 2, "--label seven: there is no such class"),
         ("1 --walk --label 10", 2, "--label 10: the classes are 0 to 9"),
         ("2 --walk --label 1", 2, "trained without classes"),
         ("1 --walk -o walk.png", 2, "a walk is a .webp file, or a folder"),

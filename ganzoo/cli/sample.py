@@ -21,7 +21,7 @@ _STOPS, _FRAMES = 8, 16
     "-n", "--count", type=click.IntRange(min=1), help="How many; a grid full if not said."
 )
 @click.option("--seed", metavar="N|A-B", help="Seed of the first picture, or of all: 0-63.")
-@click.option("--label", type=click.IntRange(min=0), help="Class; all in turn if not said.")
+@click.option("--label", metavar="N|NAME", help="Class; all in turn if not said.")
 @click.option("--walk", is_flag=True, help="Walk from seed to seed, as WebP and as frames.")
 @click.option(
     "--frames",
@@ -47,7 +47,7 @@ def command(
     run: str,
     count: int | None,
     seed: str | None,
-    label: int | None,
+    label: str | None,
     walk: bool,
     frames: int | None,
     output: Path | None,
@@ -65,7 +65,10 @@ def command(
     if frames is not None and not walk:
         raise click.UsageError("--frames is of a walk; add --walk")
     found, registry = find(runs_root(out), run), asked.registry()
-    said: dict[str, Any] = {"label": label, "device": device, "output": output, "at": checkpoint}
+    from ganzoo.made import class_of, make_pictures, usual_count
+
+    chosen = None if label is None else class_of(found, label)
+    said: dict[str, Any] = {"label": chosen, "device": device, "output": output, "at": checkpoint}
     if walk:
         from ganzoo.walk import make_walk
 
@@ -74,9 +77,7 @@ def command(
         what = f"a walk of {len(stops) * each} frames past {len(stops)} pictures"
         path = make_walk(found, registry, seeds=stops, frames=each, **said)
     else:
-        from ganzoo.made import make_pictures, usual_count
-
-        shown = numbers or seeds(seed, usual_count(found, label))
+        shown = numbers or seeds(seed, usual_count(found, chosen))
         what = f"{wording.grouped(len(shown))} pictures"
         path = make_pictures(found, registry, seeds=shown, **said)
     if not quiet:

@@ -84,7 +84,7 @@ def test_without_classes_labels_are_not_looked_at(entry: Entry, settings: dict[s
 def test_in_evaluation_an_answer_does_not_depend_on_batch_mates(
     entry: Entry, settings: dict[str, Any]
 ) -> None:
-    for resolution in (28, 32):
+    for resolution in {28, 32} & set(entry.component.sizes):
         env = env_of(resolution, classes=3)
         network, inputs = small(entry, env, **settings), inputs_of(entry, env)
         labels = torch.tensor([0, 1, 2, 0])
@@ -117,7 +117,7 @@ def test_a_discriminator_that_says_so_judges_every_image_alone(
 def test_a_slope_penalty_reaches_every_weight_of_a_discriminator(
     entry: Entry, settings: dict[str, Any]
 ) -> None:
-    env = env_of(32)
+    env = env_of(max({28, 32} & set(entry.component.sizes)))
     judge = small(entry, env, **settings)
     images = inputs_of(entry, env).requires_grad_()
     (slope,) = torch.autograd.grad(logits_of(judge(images)).sum(), images, create_graph=True)

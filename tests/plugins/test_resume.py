@@ -1,5 +1,6 @@
 """Every recipe goes on exactly where it stopped, with all that its parts remember."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -70,6 +71,27 @@ def test_a_resumed_run_ends_in_the_state_of_one_that_never_stopped(case: str) ->
 
     assert state_of(second) == state_of(whole)
     assert state_of(first) != state_of(whole)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_seed_gives_the_same_run_also_with_two_threads(case: str) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        states, rows = set(), list[Mapping[str, float]]()
+        for _ in range(2):
+            torch.manual_seed(0)
+            trainer = trainer_of(case)
+            images = 4 * trainer.experiment.algorithm.batches
+            ticks = trainer.ticks(images, stop=lambda made=trainer: made.step >= 20)
+            rows += [tick.readings for tick in ticks]
+            states.add(state_of(trainer))
+    finally:
+        torch.set_num_threads(threads)
+
+    assert len(rows) == 40
+    assert rows[:20] == rows[20:]
+    assert len(states) == 1
 
 
 @pytest.mark.parametrize("case", CASES)
