@@ -5,20 +5,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from zoo import REGISTRY
+from zoo import REGISTRY, Pictures
 
 from ganzoo import build
 from ganzoo.errors import FitError
-from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.plan import resolve
-
-
-class Two(Dataset):
-    def describe(self, resolution: int | None = None) -> DataInfo:
-        return DataInfo((1, 28, 28), count=2, num_classes=2)
-
-    def load(self, resolution: int | None = None) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
 
 
 class Deaf(nn.Module):
@@ -41,7 +32,7 @@ def notes(*words: str, objects: dict[str, Any] | None = None, **parts: Any) -> t
     small = ["generator.width=2", "discriminator.width=2", *words]
     parts = {"replace": {}, "add": {}, **parts}
     plan = resolve(REGISTRY, "dcgan", sets=[*small, "training.resolution=28"], **parts)
-    return build.outline(plan, REGISTRY, {"dataset": Two(), **(objects or {})}).notes
+    return build.outline(plan, REGISTRY, {"dataset": Pictures(), **(objects or {})}).notes
 
 
 @pytest.mark.parametrize("penalty", ["r1", "r2", "gp", "dragan"])
@@ -122,6 +113,6 @@ def test_looking_for_deaf_networks_changes_neither_them_nor_chance() -> None:
     torch.manual_seed(0)
     plan = resolve(REGISTRY, "sngan", sets=["generator.width=2", "discriminator.width=2"])
     before = torch.get_rng_state()
-    built = build.outline(plan, REGISTRY, {"dataset": Two()})
+    built = build.outline(plan, REGISTRY, {"dataset": Pictures()})
     assert torch.equal(torch.get_rng_state(), before)
     assert all(network.training for network in built.networks.values())

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from zoo import DISCRIMINATORS, GENERATORS, REGISTRY, least, named, ways
+from zoo import DISCRIMINATORS, GENERATORS, REGISTRY, Pictures, least, named, ways
 
 from ganzoo import build
 from ganzoo.errors import FitError
-from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.plan import resolve
 from ganzoo.registry import Entry
 from ganzoo.training.trainer import Trainer
@@ -27,33 +25,6 @@ Combination = tuple[str, list[str], bool]
 """A loss, penalties, and whether there are classes."""
 
 ALL: list[Combination] = list(itertools.product(LOSSES, PENALTIES, (False, True)))
-
-
-class Speckles(Dataset):
-    """Sixteen random pictures of two classes; opening them is counted."""
-
-    def __init__(self) -> None:
-        self.opened = 0
-
-    def describe(self, resolution: int | None = None) -> DataInfo:
-        side = resolution or 28
-        return DataInfo((1, side, side), count=16, num_classes=2)
-
-    def load(self, resolution: int | None = None) -> tuple[Tensor, Tensor]:
-        self.opened += 1
-        rng = torch.Generator().manual_seed(0)
-        side = resolution or 28
-        pixels = torch.randint(0, 256, (16, 1, side, side), generator=rng, dtype=torch.uint8)
-        return pixels, torch.arange(16) % 2
-
-    @property
-    def count(self) -> int:
-        return 16
-
-    def batch(self, start: int, size: int) -> tuple[Tensor, Tensor]:
-        pixels, labels = self.load(28)
-        where = torch.arange(start, start + size) % 16
-        return pixels[where].float() / 127.5 - 1, labels[where]
 
 
 def few(index: int) -> list[Combination]:
@@ -119,7 +90,7 @@ def play(
     ]
     trained, opened, reasons = 0, 0, list[tuple[str, str, list[str]]]()
     for loss, penalties, told in combinations:
-        data = Speckles()
+        data = Pictures()
         plan = resolve(
             REGISTRY,
             "dcgan",
@@ -132,7 +103,7 @@ def play(
             built = build.outline(plan, REGISTRY, {"dataset": data})
         except FitError as error:
             reasons.append((str(error), loss, penalties))
-            opened += data.opened
+            opened += data.looks
             continue
         trains_two_steps(Trainer(built.with_data(data), torch.device("cpu"), total_nimg=8))
         trained += 1

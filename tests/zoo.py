@@ -1,11 +1,11 @@
-"""Every network of ours in its smallest form, and every way its settings make another of it."""
+"""Every network of ours in its smallest form, in every way it can be set, and pictures for it."""
 
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ganzoo.interfaces import Env
+from ganzoo.interfaces import DataInfo, Dataset, Env
 from ganzoo.options import schema
 from ganzoo.registry import Entry, Registry
 
@@ -47,3 +47,28 @@ def named(value: object) -> str | None:
     if isinstance(value, Entry):
         return f"{value.kind}-{value.name}"
     return ",".join(map(str, value.values())) if isinstance(value, dict) else None
+
+
+class Pictures(Dataset):
+    """Random pictures of some classes, a function of where one begins to look.
+
+    It is opened and in memory from the start; how often somebody looks is counted.
+    """
+
+    count = 16
+
+    def __init__(self, side: int = 28, *, classes: int = 2, dtype: torch.dtype = torch.float32):
+        self.side, self.classes, self.dtype, self.looks = side, classes, dtype, 0
+
+    def describe(self, resolution: int | None = None) -> DataInfo:
+        side = resolution or self.side
+        return DataInfo((1, side, side), count=self.count, num_classes=self.classes)
+
+    def load(self, resolution: int | None = None) -> tuple[Tensor, Tensor | None]:
+        raise NotImplementedError
+
+    def batch(self, start: int, size: int) -> tuple[Tensor, Tensor]:
+        self.looks += 1
+        rng = torch.Generator().manual_seed(start)
+        images = torch.rand(size, 1, self.side, self.side, generator=rng, dtype=self.dtype)
+        return images * 2 - 1, torch.arange(start, start + size) % self.classes

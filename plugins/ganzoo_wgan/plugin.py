@@ -60,6 +60,7 @@ _WGAN = Recipe(
     set={
         **_NETWORKS,
         "discriminator.norm": "batch",
+        "regularizer.clip.limit": 0.03,
         "algorithm.d_steps": 2,
         "optimizer.generator.use": "rmsprop",
         "optimizer.generator.learning_rate": 5e-4,
@@ -73,6 +74,7 @@ _WGAN = Recipe(
             "generator.width": 64,
             "generator.z_dim": 100,
             "discriminator.width": 64,
+            "regularizer.clip.limit": 0.01,
             "algorithm.d_steps": 5,
             "optimizer.generator.learning_rate": 5e-5,
             "optimizer.discriminator.learning_rate": 5e-5,

@@ -17,7 +17,7 @@ def wgan(
     batches: Sequence[tuple[Tensor, Tensor | None, Tensor]],
     index: int,
     *,
-    limit: float = 0.01,
+    limit: float = 0.03,
 ) -> None:
     """Play step number ``index`` in place, on a batch (real, labels, z) a move of D."""
     of_generator, of_discriminator = optimizers

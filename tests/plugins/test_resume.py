@@ -5,16 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from zoo import REGISTRY, Pictures
 
 from ganzoo import build
-from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.plan import resolve
-from ganzoo.registry import Registry
 from ganzoo.sampling import sample
 from ganzoo.training.skeleton import digest, pack, unpack
 from ganzoo.training.trainer import Trainer
 
-REGISTRY = Registry.discover(only=())
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{entry.name: (entry.name, {}) for entry in REGISTRY.recipes()},
     "lecam": ("sngan", {"regularizer": ["lecam"]}),
@@ -22,28 +20,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-class Twenty(Dataset):
-    """Twenty pictures of two classes."""
-
-    count = 20
-
-    def describe(self, resolution: int | None = None) -> DataInfo:
-        return DataInfo((1, 28, 28), count=20, num_classes=2)
-
-    def load(self, resolution: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        raise NotImplementedError
-
-    def batch(self, start: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        rng = torch.Generator().manual_seed(start)
-        return torch.rand(size, 1, 28, 28, generator=rng) * 2 - 1, torch.arange(size) % 2
-
-
 def trainer_of(case: str) -> Trainer:
     name, add = CASES[case]
     sets = ["training.batch_size=4", "generator.width=4", "discriminator.width=4"]
     size = {"training.resolution": 28}
     plan = resolve(REGISTRY, name, sets=sets, add=add, overrides=size)
-    data = Twenty()
+    data = Pictures()
     built = build.outline(plan, REGISTRY, {"dataset": data})
     return Trainer(built.with_data(data), torch.device("cpu"))
 

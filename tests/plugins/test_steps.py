@@ -8,38 +8,20 @@ from importlib import import_module
 import pytest
 import torch
 from torch import Tensor, nn
+from zoo import REGISTRY, Pictures
 
 from ganzoo import build
-from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.outline import Outline
 from ganzoo.plan import Optimizer, resolve
-from ganzoo.registry import Registry
 from ganzoo.spec import Recipe
 from ganzoo.training.streams import Streams
 from ganzoo.training.trainer import Trainer
 
 CPU = torch.device("cpu")
-REGISTRY = Registry.discover(only=())
+DATA = Pictures(32, classes=3, dtype=torch.float64)
 RECIPES = [entry.recipe for entry in REGISTRY.recipes()]
 
 Batch = tuple[Tensor, Tensor | None, Tensor]
-
-
-class Sixteen(Dataset):
-    """Random pictures of three classes, a function of where one begins to look."""
-
-    count = 16
-
-    def describe(self, resolution: int | None = None) -> DataInfo:
-        return DataInfo((1, 32, 32), count=16, num_classes=3)
-
-    def load(self, resolution: int | None = None) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
-
-    def batch(self, start: int, size: int) -> tuple[Tensor, Tensor]:
-        rng = torch.Generator().manual_seed(start)
-        pixels = torch.rand(size, 1, 32, 32, generator=rng, dtype=torch.float64)
-        return pixels * 2 - 1, torch.arange(start, start + size) % 3
 
 
 def built_small(recipe: Recipe, *, conditional: bool) -> Outline:
@@ -50,7 +32,7 @@ def built_small(recipe: Recipe, *, conditional: bool) -> Outline:
     sets += [f"optimizer.{player}.eps=1e-5" for player in ("generator", "discriminator")]
     told = {"training.conditional": conditional, "training.resolution": 32}
     plan = resolve(REGISTRY, recipe.name, sets=sets, add={"schedule": ["none"]}, overrides=told)
-    built = build.outline(plan, REGISTRY, {"dataset": Sixteen()})
+    built = build.outline(plan, REGISTRY, {"dataset": DATA})
     for network in built.networks.values():
         network.double()
     return built
@@ -83,9 +65,9 @@ CASES = [(recipe, told) for recipe in RECIPES for told in told_or_not(recipe)]
 def test_five_steps_equal_the_straight_line_to_ten_digits(
     recipe: Recipe, conditional: bool
 ) -> None:
-    data, built, play = Sixteen(), built_small(recipe, conditional=conditional), step_of(recipe)
+    built, play = built_small(recipe, conditional=conditional), step_of(recipe)
     ours = {role: copy.deepcopy(network).train() for role, network in built.networks.items()}
-    trainer = Trainer(built.with_data(data), CPU)
+    trainer = Trainer(built.with_data(DATA), CPU)
     latents = Streams(built.plan.training.seed, CPU).rng("latents")
     optimizers = tuple(optimizer(ours[role], built.plan.optimizers[role]) for role in ours)
     torch.manual_seed(0)
@@ -97,7 +79,7 @@ def test_five_steps_equal_the_straight_line_to_ten_digits(
         first = index * built.algorithm.batches
         batches: list[Batch] = []
         for number in range(first, first + built.algorithm.batches):
-            real, labels = data.batch(4 * number, 4)
+            real, labels = DATA.batch(4 * number, 4)
             z = torch.randn(4, built.z_dim, generator=latents, dtype=torch.float64)
             batches.append((real, labels if conditional else None, z))
         play(*ours.values(), optimizers, batches, index)

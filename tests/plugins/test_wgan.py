@@ -4,29 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-from zoo import REGISTRY
+from torch import nn
+from zoo import REGISTRY, Pictures
 
 from ganzoo import build
-from ganzoo.interfaces import DataInfo, Dataset, Env
+from ganzoo.interfaces import Env
 from ganzoo.plan import resolve
 from ganzoo.training.trainer import Trainer
 from ganzoo_wgan.networks import MnistDiscriminator, MnistGenerator
-
-
-class Noise(Dataset):
-    count = 64
-
-    def describe(self, resolution: int | None = None) -> DataInfo:
-        side = resolution or 28
-        return DataInfo((1, side, side), count=64)
-
-    def load(self, resolution: int | None = None) -> tuple[Tensor, None]:
-        raise NotImplementedError
-
-    def batch(self, start: int, size: int) -> tuple[Tensor, None]:
-        rng = torch.Generator().manual_seed(start)
-        return torch.rand(size, 1, 28, 28, generator=rng) * 2 - 1, None
 
 
 def _count(network: nn.Module) -> int:
@@ -52,8 +37,8 @@ def trained(name: str, steps: int, preset: str | None = None, **overrides: Any) 
     said = {"training.batch_size": 8, "training.resolution": 28, **overrides}
     said |= {"generator.width": 4, "discriminator.width": 4}
     plan = resolve(REGISTRY, name, preset=preset, overrides=said)
-    built = build.outline(plan, REGISTRY, {"dataset": Noise()})
-    trainer = Trainer(built.with_data(Noise()), torch.device("cpu"))
+    built = build.outline(plan, REGISTRY, {"dataset": Pictures()})
+    trainer = Trainer(built.with_data(Pictures()), torch.device("cpu"))
     for _ in range(steps):
         trainer.play_step()
     return trainer
@@ -62,15 +47,15 @@ def trained(name: str, steps: int, preset: str | None = None, **overrides: Any) 
 def test_every_weight_of_a_clipped_discriminator_is_small_and_none_of_the_generator() -> None:
     trainer = trained("wgan", 3)
     judge, made = trainer.networks["discriminator"], trainer.networks["generator"]
-    assert max(p.abs().max().item() for p in judge.parameters()) <= 0.01
-    assert max(p.abs().max().item() for p in made.parameters()) > 0.01
+    assert max(p.abs().max().item() for p in judge.parameters()) <= 0.03
+    assert max(p.abs().max().item() for p in made.parameters()) > 0.03
 
 
 def slope_of(trainer: Trainer) -> float:
     """Mean length of the discriminator's slope between real images and fakes."""
     made, judge = trainer.networks["generator"], trainer.networks["discriminator"]
     rng = torch.Generator().manual_seed(0)
-    real, _ = Noise().batch(0, 16)
+    real, _ = Pictures().batch(0, 16)
     fake = made(torch.randn(16, 64, generator=rng)).detach()
     share = torch.rand(16, 1, 1, 1, generator=rng)
     between = torch.lerp(real, fake, share).requires_grad_()
@@ -98,7 +83,7 @@ def test_presets_have_as_many_moves_of_the_discriminator_as_they_say(
     name: str, preset: str, moves: int
 ) -> None:
     plan = resolve(REGISTRY, name, preset=preset, overrides={"training.resolution": 28})
-    built = build.outline(plan, REGISTRY, {"dataset": Noise()})
+    built = build.outline(plan, REGISTRY, {"dataset": Pictures()})
     assert built.algorithm.batches == moves
     assert not any("mixes images" in note for note in built.notes)  # never BN under a penalty
 
