@@ -21,7 +21,6 @@ def check(built: Outline) -> list[str]:
     Raises:
         FitError: Two parts do not go together; both are named.
     """
-    _check_extras(built)
     _check_slope(built)
     for name, part in built.regularizers.items():
         for player in part.on:
@@ -30,12 +29,13 @@ def check(built: Outline) -> list[str]:
                     f"regularizer {name} acts on player {player!r}, and the algorithm"
                     f" {built.name('algorithm')} has {', '.join(built.algorithm.players)}"
                 )
-    _check_shapes(built)
+    _check_extras(built, given=_check_shapes(built))
     return _warnings(built)
 
 
-def _check_extras(built: Outline) -> None:
-    given = {extra for component in built.components.values() for extra in component.provides}
+def _check_extras(built: Outline, *, given: set[str]) -> None:
+    """Refuse a part that needs what no network promises and none gave."""
+    given |= {extra for component in built.components.values() for extra in component.provides}
     for slot, component in built.components.items():
         for extra in component.needs:
             if extra not in given:
@@ -62,10 +62,13 @@ def _unbounded(built: Outline) -> list[str]:
     return sorted(BOUNDED - bounds)
 
 
-def _check_shapes(built: Outline) -> None:
-    """Run both networks once on two images; shapes that do not meet are named by maker."""
+def _check_shapes(built: Outline) -> set[str]:
+    """Run both networks once on two images; return the names of what they gave.
+
+    Shapes that do not meet are named by maker.
+    """
     if not {"generator", "discriminator"} <= set(built.networks):
-        return
+        return set()
     made, judge = built.networks["generator"], built.networks["discriminator"]
     labels = torch.zeros(2, dtype=torch.long) if built.env.num_classes else None
     modes = made.training, judge.training
@@ -73,7 +76,8 @@ def _check_shapes(built: Outline) -> None:
     judge.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            images = images_of(made(torch.zeros(2, built.z_dim), labels))
+            answer = made(torch.zeros(2, built.z_dim), labels)
+            images = images_of(answer)
             _check_image(images, built)
             out = judge(images, labels)
     finally:
@@ -86,6 +90,7 @@ def _check_shapes(built: Outline) -> None:
             f" {list(logits.shape)} for 2 images of generator {built.name('generator')};"
             " the first dimension must be the image"
         )
+    return {name for each in (answer, out) if isinstance(each, Mapping) for name in each}
 
 
 def _check_image(images: torch.Tensor, built: Outline) -> None:

@@ -103,6 +103,26 @@ def test_an_auxiliary_classifier_needs_a_discriminator_that_names_the_class() ->
         notes(replace={"discriminator": "acgan"}, add={"regularizer": ["auxiliary"]})
 
 
+class Naming(nn.Module):
+    """A discriminator somebody hands in, which names two classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(28 * 28, 3)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        out = self.linear(images.flatten(1))
+        return {"logits": out[:, 0], "class_logits": out[:, 1:]}
+
+
+def test_a_network_that_is_handed_in_is_believed_what_it_gives() -> None:
+    told = {"training.conditional": True}
+    said = notes(
+        objects={"discriminator": Naming()}, add={"regularizer": ["auxiliary"]}, overrides=told
+    )
+    assert not any("takes" in n for n in said)
+
+
 @pytest.mark.parametrize(("loss", "mixes"), [("ragan", True), ("rahinge", True), ("hinge", False)])
 def test_micro_batches_warn_of_a_loss_that_mixes_images(loss: str, mixes: bool) -> None:
     said = notes("training.micro_batch_size=2", replace={"loss": loss})

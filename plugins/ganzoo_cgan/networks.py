@@ -63,11 +63,11 @@ class ConditionalGenerator(nn.Module):
         super().__init__()
         side, doublings = smallest_map("cgan", env.resolution)
         self.z_dim, self.num_classes = z_dim, env.num_classes
-        self.marked = env.num_classes if labels == "onehot" else 0
+        self.one_hot_classes = env.num_classes if labels == "onehot" else 0
         of_norms = env.num_classes if labels == "norm" else 0
         self.embed = LabelEmbedding(env.num_classes if labels == "embed" else 0, z_dim)
         widths = growing_widths(width, env.resolution, doublings)
-        inward = self.embed.out_dim + self.marked
+        inward = self.embed.out_dim + self.one_hot_classes
         self.linear = nn.Linear(inward, widths[0] * side**2, bias=False)
         self.shape = nn.Unflatten(1, (widths[0], side, side))
         self.ups = nn.ModuleList(up(*pair) for pair in pairwise(widths))
@@ -81,7 +81,7 @@ class ConditionalGenerator(nn.Module):
         Raises:
             FitError: It is conditional and got no labels.
         """
-        told = append_labels(self.embed(z, labels), labels, self.marked)
+        told = append_labels(self.embed(z, labels), labels, self.one_hot_classes)
         first, *others = self.norms
         maps = relu(first(self.shape(self.linear(told)), labels))
         for layer, norm in zip(self.ups, others, strict=True):

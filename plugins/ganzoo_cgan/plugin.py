@@ -86,7 +86,7 @@ _READING = (
 
 _CGAN = Recipe(
     name="cgan",
-    summary="both players are told the class, so you can ask for one",
+    summary="both players are told the class",
     parts={
         "generator": "cgan",
         "discriminator": "projection",
@@ -124,7 +124,7 @@ _CGAN = Recipe(
 
 _ACGAN = Recipe(
     name="acgan",
-    summary="the discriminator names the class, and the generator gains by it",
+    summary="the discriminator names the class",
     parts={
         "generator": "cgan",
         "discriminator": "acgan",

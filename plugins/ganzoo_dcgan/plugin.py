@@ -37,7 +37,7 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
 
 _DCGAN = Recipe(
     name="dcgan",
-    summary="convolutions all the way; small, quick and steady as it comes",
+    summary="convolutions all the way; quick and steady",
     parts={
         "generator": "dcgan",
         "discriminator": "dcgan",

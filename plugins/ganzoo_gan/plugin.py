@@ -34,7 +34,7 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
 
 _GAN = Recipe(
     name="gan",
-    summary="the first GAN: two multilayer perceptrons play against each other",
+    summary="the first GAN: two multilayer perceptrons",
     parts={"generator": "mlp", "discriminator": "mlp", "loss": "ns"},
     set={
         "generator.width": 128,

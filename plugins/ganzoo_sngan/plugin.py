@@ -37,7 +37,7 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
 
 _SNGAN = Recipe(
     name="sngan",
-    summary="spectral norm keeps the slope of the discriminator small",
+    summary="spectral norm bounds the slope, without penalty",
     parts={
         "generator": "resnet",
         "discriminator": "resnet",

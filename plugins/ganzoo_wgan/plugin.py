@@ -50,7 +50,7 @@ _NETWORKS: Mapping[str, Any] = {
 
 _WGAN = Recipe(
     name="wgan",
-    summary="a critic of small weights gives scores; their gap is a distance",
+    summary="scores, not verdicts; the weights are clipped",
     parts={
         "generator": "dcgan",
         "discriminator": "dcgan",
@@ -95,7 +95,7 @@ _WGAN = Recipe(
 
 _WGAN_GP = Recipe(
     name="wgan-gp",
-    summary="a penalty holds the slope of the critic at 1, which is steady",
+    summary="scores, and a penalty holds the slope at 1",
     parts={
         "generator": "dcgan",
         "discriminator": "dcgan",

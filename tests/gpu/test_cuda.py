@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import experiment
+from torch import Tensor
+from zoo import REGISTRY, Pictures
 
-from ganzoo import runner
+from ganzoo import build, runner
 from ganzoo.made import make_pictures
 from ganzoo.plan import resolve
 from ganzoo.registry import Registry
@@ -62,6 +64,42 @@ def test_nothing_inside_the_loop_waits_for_the_card() -> None:
         trainer.play_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+class OnCard:
+    """Pictures that lie on the card, all of them looked at before."""
+
+    def __init__(self, batches: int) -> None:
+        data = Pictures(32)
+        self.count = data.count
+        self.held = [
+            tuple(part.cuda() for part in data.batch(start, 8))
+            for start in range(0, 8 * batches, 8)
+        ]
+
+    def batch(self, start: int, size: int) -> tuple[Tensor, Tensor]:
+        return self.held[start // size]  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in REGISTRY.recipes()])
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_no_recipe_waits_for_the_card_or_leaves_finite_numbers(name: str, precision: str) -> None:
+    sets = ["training.batch_size=8", "training.resolution=32", f"training.precision={precision}"]
+    plan = resolve(REGISTRY, name, sets=sets)
+    built = build.outline(plan, REGISTRY, {"dataset": Pictures(32)})
+    data = OnCard(8 * built.algorithm.batches)
+    trainer = Trainer(built.with_data(data), torch.device("cuda"))
+    for _ in range(5):  # a lazy penalty has been due twice
+        trainer.play_step()
+
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer.play_step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+    for network in trainer.networks.values():
+        assert all(bool(value.isfinite().all()) for value in network.parameters())
 
 
 def test_the_card_agrees_with_the_cpu() -> None:
