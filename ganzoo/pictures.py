@@ -75,9 +75,9 @@ def save_webp(path: Path, sheets: Sequence[Tensor], *, zoom: int = 1, seconds: f
     write_aside(path, buffer.getvalue())
 
 
-def zoom_to(least: int, side: int) -> int:
-    """Return the whole factor that brings a picture of small side to at least about a length."""
-    return max(1, least // side)
+def zoom_to(length: int, side: int) -> int:
+    """Return the largest whole factor, at least 1, that keeps a side within a length."""
+    return max(1, length // side)
 
 
 def _picture(sheet: Tensor, zoom: int) -> Image.Image:

@@ -15,8 +15,8 @@ from ganzoo.rundir import RunDir
 from ganzoo.sampling import MOST_COLUMNS, labels_for, latents, render
 from ganzoo.types import Latents, Pixels
 
-_HEIGHT = 256
-"""Pixels of a frame, about."""
+_HEIGHT, _WIDTH = 256, 1280
+"""Pixels that a frame has at most, about; small pictures are enlarged up to there."""
 
 _FRAME_SECONDS = 1 / 16
 
@@ -100,7 +100,8 @@ def make_walk(
     classes = shown_classes(num_classes(run), label)
     generator = load_generator(run, registry, device=device, at=at)
     sheets = _sheets(walk(generator, seeds, frames, classes), len(classes) or 1)
-    zoom = zoom_to(_HEIGHT, sheets[0].shape[0])
+    height, width, _ = sheets[0].shape
+    zoom = min(zoom_to(_HEIGHT, height), zoom_to(_WIDTH, width))
     made = run.next_made() / "walk" if output is None else output
     if not made.suffix:
         _save_frames(made, sheets, zoom)

@@ -217,7 +217,7 @@ def ending(end: Finished, start: Started | None, program: str) -> list[str]:
     sampling, runs = f"{program} sample {run}", f"{program} runs"
     if end.status in ("done", "stopped"):
         pad = max(map(len, (sampling, going_on, runs)))
-        lines.append(f"  next       {sampling:<{pad}}   64 new pictures")
+        lines.append(f"  next       {sampling:<{pad}}   new pictures")
         lines.append(f"             {going_on:<{pad}}   train on")
         lines.append(f"             {runs:<{pad}}   all your runs")
     return lines
