@@ -55,6 +55,40 @@ def test_a_resumed_run_ends_in_the_state_of_one_that_never_stopped(case: str) ->
     assert state_of(first) != state_of(whole)
 
 
+@pytest.mark.parametrize(
+    ("case", "group", "ending"),
+    [
+        ("sngan", "discriminator", "0._v"),  # of which the next pass makes the other vector
+        ("cgan", "discriminator", "head.vectors.weight"),
+        ("lecam", "extra", "averages"),
+    ],
+)
+def test_what_only_these_parts_remember_is_missed_when_it_is_lost(
+    case: str, group: str, ending: str
+) -> None:
+    torch.manual_seed(0)
+    first = trainer_of(case)
+    for _ in range(3):
+        first.play_step()
+    saved = unpack(*pack(first.state_dict(), "state"))
+    lost = unpack(*pack(first.state_dict(), "state"))
+    holder = lost[group] if group != "extra" else lost["extra"]["parts"]["regularizer.lecam"]
+    names = [name for name in holder if name.endswith(ending)]
+    for name in names:
+        holder[name] = torch.roll(holder[name], 1, 0)
+
+    ends = []
+    for state in (saved, lost):
+        again = trainer_of(case)
+        again.load_state_dict(state)
+        for _ in range(3):
+            again.play_step()
+        ends.append(state_of(again))
+
+    assert names
+    assert ends[0] != ends[1]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_seed_gives_the_same_run_also_with_two_threads(case: str) -> None:
     threads = torch.get_num_threads()
