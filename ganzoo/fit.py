@@ -4,7 +4,6 @@ A rule reads what parts declare or do; none knows a part by its name.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import nn
@@ -132,33 +131,34 @@ def _warnings(built: Outline) -> list[str]:
 def _deaf(built: Outline) -> list[str]:
     """Sentences about networks that take no note of the class, though there are classes.
 
-    A network that does refuses to work without labels; one that names the class itself is told
-    it by a part that needs its answer.
+    A network that does refuses to work without labels, or answers otherwise for another class;
+    one that names the class itself is told it by a part that needs its answer.
     """
     if not built.env.num_classes or not {"generator", "discriminator"} <= set(built.networks):
         return []
-    z, images = torch.zeros(2, built.z_dim), torch.zeros(2, *built.env.image_shape)
-    answers = {
-        "generator": _answer(built.networks["generator"], z),
-        "discriminator": _answer(built.networks["discriminator"], images),
-    }
+    shapes = {"generator": (built.z_dim,), "discriminator": built.env.image_shape}
     wanted = {extra for component in built.components.values() for extra in component.needs}
     return [
         f"{slot} {built.name(slot)} takes no note of the class, though this run has"
         f" {built.env.num_classes} classes; choose another, or --no-conditional"
-        for slot, answer in answers.items()
-        if answer is not None and not (isinstance(answer, Mapping) and wanted & set(answer))
+        for slot, shape in shapes.items()
+        if not _listens(built.networks[slot], shape, wanted)
     ]
 
 
-def _answer(network: nn.Module, inputs: torch.Tensor) -> Any:
-    """What a network says in evaluation mode when it is given no labels; None if it refuses."""
-    mode = network.training
+def _listens(network: nn.Module, shape: tuple[int, ...], wanted: set[str]) -> bool:
+    """Whether a network refuses to work without labels, changes with them, or names them."""
+    mode, zeros = network.training, torch.zeros(2, dtype=torch.long)
     network.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            return network(inputs)
+            inputs = torch.randn(2, *shape)
+            network(inputs)
+            one, two = (network(inputs, labels) for labels in (zeros, zeros + 1))
     except Exception:  # whatever a network of somebody else's raises, it wants the labels
-        return None
+        return True
     finally:
         network.train(mode)
+    if isinstance(one, Mapping):
+        return bool(wanted & set(one)) or any(not torch.equal(one[k], two[k]) for k in one)
+    return not torch.equal(one, two)

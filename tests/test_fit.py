@@ -86,6 +86,20 @@ def test_a_network_that_takes_no_note_of_the_class_is_named(slot: str) -> None:
     assert not any("takes" in n for n in notes(overrides=told))
 
 
+class Lenient(Deaf):
+    """Makes and judges without labels too, and otherwise with them."""
+
+    def forward(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
+        out = super().forward(inputs)
+        return out if labels is None else out + labels.view(-1, *[1] * (out.ndim - 1))
+
+
+@pytest.mark.parametrize("slot", ["generator", "discriminator"])
+def test_a_network_may_do_without_the_class_if_it_heeds_it(slot: str) -> None:
+    said = notes(objects={slot: Lenient()}, overrides={"training.conditional": True})
+    assert not any("takes" in n for n in said)
+
+
 def test_a_discriminator_that_names_the_class_is_told_it_by_its_regularizer() -> None:
     told: dict[str, Any] = {"overrides": {"training.conditional": True}}
     judge = {"replace": {"discriminator": "acgan"}}
