@@ -20,7 +20,7 @@ from ganzoo.runner import resume as _resume
 from ganzoo.runner import train as _train
 from ganzoo.sampling import labels_for, sample
 from ganzoo.types import Pixels
-from ganzoo.walk import shown_classes, walk
+from ganzoo.walk import FRAMES, STOPS, shown_classes, walk
 
 _SLOTS = ("generator", "discriminator", "loss", "regularizer", "augment", "schedule", "algorithm")
 
@@ -73,7 +73,11 @@ class Run:
         return sample(self.generator(), range(seed, seed + count), labels)
 
     def walk(
-        self, seeds: Sequence[int] = range(8), *, frames: int = 16, label: int | str | None = None
+        self,
+        seeds: Sequence[int] = range(STOPS),
+        *,
+        frames: int = FRAMES,
+        label: int | str | None = None,
     ) -> Pixels:
         """Walk through the latents from seed to seed, and back to the first.
 

@@ -137,16 +137,17 @@ def _deaf(built: Outline) -> list[str]:
     if not built.env.num_classes or not {"generator", "discriminator"} <= set(built.networks):
         return []
     shapes = {"generator": (built.z_dim,), "discriminator": built.env.image_shape}
-    wanted = {extra for component in built.components.values() for extra in component.needs}
+    needed = {extra for component in built.components.values() for extra in component.needs}
+    named = needed & {"class_logits"}
     return [
         f"{slot} {built.name(slot)} takes no note of the class, though this run has"
         f" {built.env.num_classes} classes; choose another, or --no-conditional"
         for slot, shape in shapes.items()
-        if not _listens(built.networks[slot], shape, wanted)
+        if not _listens(built.networks[slot], shape, named)
     ]
 
 
-def _listens(network: nn.Module, shape: tuple[int, ...], wanted: set[str]) -> bool:
+def _listens(network: nn.Module, shape: tuple[int, ...], named: set[str]) -> bool:
     """Whether a network refuses to work without labels, changes with them, or names them."""
     mode, zeros = network.training, torch.zeros(2, dtype=torch.long)
     network.eval()
@@ -160,5 +161,5 @@ def _listens(network: nn.Module, shape: tuple[int, ...], wanted: set[str]) -> bo
     finally:
         network.train(mode)
     if isinstance(one, Mapping):
-        return bool(wanted & set(one)) or any(not torch.equal(one[k], two[k]) for k in one)
+        return bool(named & set(one)) or any(not torch.equal(one[k], two[k]) for k in one)
     return not torch.equal(one, two)

@@ -4,13 +4,13 @@ Nothing heavy is imported before :meth:`Registry.load`.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, final
+from typing import Any, Literal, final
 
 from ganzoo.discovery import PluginState, Source, ask, plain, reason_of, refusal, scan
 from ganzoo.errors import GanzooError, PluginError, RecipeError, did_you_mean
@@ -163,23 +163,16 @@ class Registry:
         Raises:
             PluginError: It cannot be imported; the message names plugin, target and reason.
         """
-        module_name, _, attribute = entry.component.target.partition(":")
-        source = entry.source
-        if source.distribution is None and plain(module_name) == plain(source.name):
-            module_name = source.module
-        try:
-            found = getattr(import_module(module_name), attribute)
-            if not isinstance(found, type):
-                raise TypeError(f"{attribute} is no class")
-        except GanzooError:
-            raise
-        except (Exception, SystemExit) as error:
-            made_by = f"{source.distribution or source.value} {source.version}"
-            raise PluginError(
-                f"{_word(entry.kind)} {entry.full_id} (of {made_by}) cannot be used:"
-                f" {entry.component.target}: {reason_of(error)}",
-                hint=f"ganzoo plugins {entry.plugin}",
-            ) from error
+        found: type[Any] = _imported(entry, entry.component.target, "class")
+        return found
+
+    def step(self, entry: Entry) -> Callable[..., None]:
+        """Import the step of a recipe, written in a line; the recipe must name one.
+
+        Raises:
+            PluginError: As :meth:`load`.
+        """
+        found: Callable[..., None] = _imported(entry, entry.recipe.step, "function")
         return found
 
     def _candidates(self, kind: str, name: str) -> list[Entry]:
@@ -222,6 +215,28 @@ class Registry:
             return "ganzoo itself is not installed here: pip install -e ."
         plural = {"loss": "losses"}.get(kind, f"{_word(kind)}s")
         return f"all {plural}: ganzoo list" + ("" if kind == "recipe" else f" --kind {kind}")
+
+
+def _imported(entry: Entry, target: str, what: Literal["class", "function"]) -> Any:
+    """Import what an entry of a plugin points to; a file's own name means the file."""
+    module_name, _, attribute = target.partition(":")
+    source = entry.source
+    if source.distribution is None and plain(module_name) == plain(source.name):
+        module_name = source.module
+    try:
+        found = getattr(import_module(module_name), attribute)
+        if isinstance(found, type) != (what == "class") or not callable(found):
+            raise TypeError(f"{attribute} is no {what}")
+    except GanzooError:
+        raise
+    except (Exception, SystemExit) as error:
+        made_by = f"{source.distribution or source.value} {source.version}"
+        raise PluginError(
+            f"{_word(entry.kind)} {entry.full_id} (of {made_by}) cannot be used:"
+            f" {target}: {reason_of(error)}",
+            hint=f"ganzoo plugins {entry.plugin}",
+        ) from error
+    return found
 
 
 def _unusable(state: PluginState, kind: str, name: str) -> str:

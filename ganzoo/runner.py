@@ -33,9 +33,6 @@ from ganzoo.training import device as devices
 from ganzoo.training.ticks import Tick
 from ganzoo.training.trainer import Trainer
 
-GRID = 64
-"""Pictures in the grid of a run; grid picture i is made from seed i."""
-
 
 @final
 @dataclass
@@ -188,7 +185,8 @@ def _open(session: Session, chosen: torch.device) -> Resident:
     data = Resident(pixels, labels, chosen, built.plan.training.seed)
     check_data(run, data.fingerprint())
     if session.saved < 0:
-        save_grid(run.real_sample, pixels[:: max(1, len(pixels) // GRID)][:GRID])
+        shown = sheet_count(0)
+        save_grid(run.real_sample, pixels[:: max(1, len(pixels) // shown)][:shown])
     return data
 
 

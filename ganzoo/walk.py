@@ -15,6 +15,9 @@ from ganzoo.rundir import RunDir
 from ganzoo.sampling import MOST_COLUMNS, labels_for, latents, render
 from ganzoo.types import Latents, Pixels
 
+STOPS, FRAMES = 8, 16
+"""Seeds of a walk, and frames from one to the next, where nobody says how many."""
+
 _HEIGHT, _WIDTH = 256, 1280
 """Pixels that a frame has at most, about; small pictures are enlarged up to there."""
 

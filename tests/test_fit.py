@@ -145,8 +145,10 @@ def test_micro_batches_warn_of_a_loss_that_mixes_images(loss: str, mixes: bool) 
 
 def test_looking_for_deaf_networks_changes_neither_them_nor_chance() -> None:
     torch.manual_seed(0)
-    plan = resolve(REGISTRY, "sngan", sets=["generator.width=2", "discriminator.width=2"])
+    sets = ["generator.width=2", "discriminator.width=2", "training.conditional=true"]
+    plan = resolve(REGISTRY, "sngan", sets=sets)
     before = torch.get_rng_state()
     built = build.outline(plan, REGISTRY, {"dataset": Pictures()})
+    assert built.env.num_classes == 2
     assert torch.equal(torch.get_rng_state(), before)
     assert all(network.training for network in built.networks.values())

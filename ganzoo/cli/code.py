@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 
 from ganzoo.cli.screen import say
@@ -26,8 +25,7 @@ def print_model(registry: Registry, model: Entry, parts: Iterable[Entry]) -> Non
             "", f"# {model.id} comes without its step in a line; a part's: ganzoo info NAME --code"
         )
         return
-    module, _, name = model.recipe.step.partition(":")
-    found = getattr(import_module(module), name)
+    found = registry.step(model)
     say("", f"# one step of {model.id}   {_place(found)}", inspect.getsource(found))
 
 

@@ -12,8 +12,6 @@ from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.screen import remark, say
 from ganzoo.rundir import find, runs_root
 
-_STOPS, _FRAMES = 8, 16
-
 
 @click.command("sample")
 @click.argument("run", metavar="RUN")
@@ -26,7 +24,7 @@ _STOPS, _FRAMES = 8, 16
 @click.option(
     "--frames",
     type=click.IntRange(min=1),
-    help=f"Of a walk, from one seed to the next; {_FRAMES} if not said.",
+    help="Of a walk, from one seed to the next.",
 )
 @click.option(
     "-o",
@@ -70,10 +68,10 @@ def command(
     chosen = None if label is None else class_of(found, label)
     said: dict[str, Any] = {"label": chosen, "device": device, "output": output, "at": checkpoint}
     if walk:
-        from ganzoo.walk import make_walk
+        from ganzoo.walk import FRAMES, STOPS, make_walk
 
-        stops = numbers or seeds(seed, _STOPS)
-        each = frames or _FRAMES
+        stops = numbers or seeds(seed, STOPS)
+        each = frames or FRAMES
         what = f"a walk of {len(stops) * each} frames past {len(stops)} pictures"
         path = make_walk(found, registry, seeds=stops, frames=each, **said)
     else:

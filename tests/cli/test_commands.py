@@ -276,18 +276,40 @@ def test_info_code_of_a_model_is_its_step_beside_where_its_networks_stand(
     assert "of_generator.step()" in out
 
 
-def test_info_code_of_a_model_without_a_step_says_so(tmp_path: Path, capsys: Said) -> None:
-    file = tmp_path / "other.py"
-    file.write_text(
-        "from ganzoo import hookimpl, recipe\n"
-        "PARTS = {'generator': 'mlp', 'discriminator': 'mlp', 'loss': 'ns'}\n"
-        "@hookimpl\n"
-        "def ganzoo_register():\n"
-        "    return [recipe('other', 'a model', PARTS)]\n"
-    )
+STEP = """
+from ganzoo import hookimpl, recipe
 
-    assert main(["-p", str(file), "info", "other", "--code"]) == 0
-    assert "comes without its step" in capsys.readouterr().out
+PARTS = {"generator": "mlp", "discriminator": "mlp", "loss": "ns"}
+
+
+def step(generator, discriminator, optimizers, batches, index):
+    "Wait."
+
+
+@hookimpl
+def ganzoo_register():
+    return [recipe("other", "a model", PARTS, step="NAMED")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "code", "told"),
+    [
+        ("", 0, "comes without its step"),
+        ("other:step", 0, "def step(generator, discriminator"),
+        ("other:PARTS", 6, "other:PARTS: TypeError: PARTS is no function"),
+        ("other:nothing", 6, "cannot be used: other:nothing"),
+        ("nowhere:step", 6, "cannot be used: nowhere:step"),
+    ],
+)
+def test_info_code_finds_the_step_of_a_file_or_says_what_is_wrong(
+    named: str, code: int, told: str, tmp_path: Path, capsys: Said
+) -> None:
+    file = tmp_path / "other.py"
+    file.write_text(STEP.replace("NAMED", named))
+
+    assert main(["-p", str(file), "info", "other", "--code"]) == code
+    assert told in "".join(capsys.readouterr())
 
 
 def test_info_trace_follows_z_to_a_probability(capsys: Said) -> None:

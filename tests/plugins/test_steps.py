@@ -46,9 +46,7 @@ def optimizer(network: nn.Module, said: Optimizer) -> torch.optim.Optimizer:
 
 
 def step_of(recipe: Recipe) -> Callable[..., None]:
-    module, _, name = recipe.step.partition(":")
-    found: Callable[..., None] = getattr(import_module(module), name)
-    return found
+    return REGISTRY.step(REGISTRY.find("recipe", recipe.name))
 
 
 def told_or_not(recipe: Recipe) -> list[bool]:
