@@ -1,1 +1,1 @@
-"""WGAN and WGAN-GP: a critic of bounded slope in place of a judge (Arjovsky et al., 2017)."""
+"""WGAN and WGAN-GP: a discriminator of bounded slope that scores (Arjovsky et al., 2017)."""

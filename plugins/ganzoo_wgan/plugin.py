@@ -87,7 +87,7 @@ _WGAN = Recipe(
     step="ganzoo_wgan.step:wgan",
     reading=(
         "C(real) and C(fake) are scores without a scale; only their gap says something: how far"
-        " the critic still tells fakes from real images. A healthy gap rises at once and then"
+        " the discriminator still tells fakes from real images. A healthy gap rises at once and then"
         " falls slowly while the pictures get better. A gap that stays near 0 from the start means"
         " that the weights are too small to see anything: raise regularizer.clip.limit."
     ),
@@ -149,7 +149,7 @@ _WGAN_GP = Recipe(
         "C(real) and C(fake) are scores without a scale; their gap is an estimate of the distance"
         " between real and made images. It rises in the first thousands of images and then falls"
         " slowly while the pictures get better; D loss is minus the gap, so a negative one is"
-        " normal. gp near 0 means that the slope is near 1; gp that grows means that the critic's"
+        " normal. gp near 0 means that the slope is near 1; gp that grows means that D's"
         " learning rate is too large."
     ),
 )
