@@ -87,9 +87,9 @@ _WGAN = Recipe(
     step="ganzoo_wgan.step:wgan",
     reading=(
         "C(real) and C(fake) are scores without a scale; only their gap says something: how far"
-        " the discriminator still tells fakes from real images. A healthy gap rises at once and then"
-        " falls slowly while the pictures get better. A gap that stays near 0 from the start means"
-        " that the weights are too small to see anything: raise regularizer.clip.limit."
+        " the discriminator still tells fakes from real images. A healthy gap rises at once and"
+        " then falls slowly while the pictures get better. A gap that stays near 0 from the start"
+        " means that the weights are too small to see anything: raise regularizer.clip.limit."
     ),
 )
 
