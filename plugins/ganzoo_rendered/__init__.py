@@ -1,0 +1,1 @@
+"""Pictures drawn by formula, with every factor known: critters and scenes."""
