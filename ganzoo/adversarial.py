@@ -37,6 +37,8 @@ class Adversarial(Algorithm):
             raise FitError("the adversarial algorithm needs a loss; add one with --loss ns")
         terms = {D: [Term("loss", _judging(loss))], G: [Term("loss", _fooling(loss))]}
         for name, part in regularizers.items():
+            if part.weight == 0:
+                continue
             term = Term(
                 name,
                 part.penalty,

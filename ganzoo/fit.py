@@ -28,6 +28,7 @@ def check(built: Outline) -> list[str]:
                     f"regularizer {name} acts on player {player!r}, and the algorithm"
                     f" {built.name('algorithm')} has {', '.join(built.algorithm.players)}"
                 )
+    _check_calls(built)
     _check_extras(built, given=_check_shapes(built))
     return _warnings(built)
 
@@ -40,6 +41,17 @@ def _check_extras(built: Outline, *, given: set[str]) -> None:
             if extra not in given:
                 raise FitError(
                     f"{slot} ({built.name(slot)}) needs {extra!r}, which no network here provides"
+                )
+
+
+def _check_calls(built: Outline) -> None:
+    """Refuse a schedule that calls what a network does not have."""
+    for name, schedule in built.schedules.items():
+        for role, method in schedule.calls.items():
+            if not hasattr(built.networks.get(role), method):
+                raise FitError(
+                    f"schedule {name} calls {method} of every {role} it drives, and"
+                    f" {built.name(role)} has none; choose another {role}, or --schedule none"
                 )
 
 
@@ -102,9 +114,10 @@ def _check_image(images: torch.Tensor, built: Outline) -> None:
 
 def _warnings(built: Outline) -> list[str]:
     notes = []
-    mixes = getattr(built.networks.get("discriminator"), "mixes_samples", False)
+    judge = built.networks.get("discriminator")
+    mixes, normed = getattr(judge, "mixes_samples", False), _batch_norms(judge)
     for name, part in built.regularizers.items():
-        if part.per_sample and mixes:
+        if part.per_sample and normed:
             notes.append(
                 f"regularizer {name} is a penalty for each image, and discriminator"
                 f" {built.name('discriminator')} mixes images (batch norm);"
@@ -126,6 +139,12 @@ def _warnings(built: Outline) -> list[str]:
             for slot in mixing
         ]
     return notes
+
+
+def _batch_norms(network: nn.Module | None) -> bool:
+    """Whether a network norms over the batch, so that a slope is of no image alone."""
+    modules = () if network is None else network.modules()
+    return any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in modules)
 
 
 def _deaf(built: Outline) -> list[str]:

@@ -241,6 +241,10 @@ class RunView(Protocol):
         """Images after which the run ends; None when it is bounded by time."""
 
     @property
+    def batch_size(self) -> int:
+        """Real images of the next step, of all processes together."""
+
+    @property
     def env(self) -> Env:
         """What the run was built for."""
 

@@ -28,10 +28,12 @@ class R1(Regularizer):
     """Half the squared slope at real images, [n].
 
     The weight is the paper's gamma. The paper used 10 on large photographs; what is right grows
-    with the number of pixels and falls with the batch, so the default suits 32 px.
+    with the number of pixels and falls with the batch, so the default suits 32 px. None is the
+    rule of StyleGAN2-ADA for a batch of 32: 0.0002 times the pixels, over the batch.
 
     References: Which Training Methods for GANs do actually Converge?, eq. 9 (Mescheder et al.,
-    2018), https://arxiv.org/abs/1801.04406
+    2018), https://arxiv.org/abs/1801.04406; the rule: Training Generative Adversarial Networks
+    with Limited Data, appendix C (Karras et al., 2020), https://arxiv.org/abs/2006.06676
     """
 
     input_grads: ClassVar[tuple[str, ...]] = ("real",)
@@ -43,10 +45,11 @@ class R1(Regularizer):
         self,
         env: Env,
         *,
-        weight: Annotated[float, Opt("gamma; grows with the number of pixels", ge=0)] = 0.1,
+        weight: Annotated[float | None, Opt("gamma; none: 0.0002 x pixels / 32", ge=0)] = 0.1,
         interval: Interval = 1,
     ) -> None:
-        self.weight, self.interval = weight, interval
+        usual = 0.0002 * env.resolution**2 / 32
+        self.weight, self.interval = usual if weight is None else weight, interval
 
     def penalty(self, play: Play) -> Values:
         return 0.5 * _squared(play.gradient(play.real_logits, play.real))

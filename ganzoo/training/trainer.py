@@ -218,6 +218,7 @@ class Trainer:
 
     def _start(self) -> None:
         if not self._started:
+            self.real_transforms.clear()  # whoever adds one does so at every start
             self._hooks.hook.run_start(run=self.view)
             self._started = True
 

@@ -61,6 +61,11 @@ class View:
         return self._trainer.total_nimg
 
     @property
+    def batch_size(self) -> int:
+        """Real images of the next step."""
+        return self._trainer.batch_size
+
+    @property
     def env(self) -> Env:
         """What the run was built for."""
         return self._trainer.experiment.env
