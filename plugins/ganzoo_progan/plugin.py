@@ -1,0 +1,94 @@
+"""What this plugin offers; light, so that listing it imports no torch."""
+
+from collections.abc import Iterable
+
+from ganzoo import Component, Recipe, hookimpl
+
+_SIZES = (64, 32, 128, 256)
+_PAPER = (
+    "Progressive Growing of GANs for Improved Quality, Stability, and Variation (Karras et al.,"
+    " 2018), https://arxiv.org/abs/1710.10196"
+)
+
+
+@hookimpl
+def ganzoo_register() -> Iterable[Component | Recipe]:
+    """Return two networks that grow, the schedule that makes them grow, and their recipe."""
+    return (
+        Component(
+            "generator",
+            "progan",
+            "ganzoo_progan.networks:ProgressiveGenerator",
+            "grows from stage to stage; equalized learning rate, pixel norm",
+            sizes=_SIZES,
+            paper=_PAPER,
+        ),
+        Component(
+            "discriminator",
+            "progan",
+            "ganzoo_progan.networks:ProgressiveDiscriminator",
+            "grows alike; equalized learning rate, minibatch stddev, no norm",
+            sizes=_SIZES,
+            paper=_PAPER,
+        ),
+        Component(
+            "schedule",
+            "progressive",
+            "ganzoo_progan.schedule:Progressive",
+            "stages with fade-in: resolution, batch and optimizers of each",
+            paper=_PAPER,
+        ),
+        _PROGAN,
+    )
+
+
+_PROGAN = Recipe(
+    name="progan",
+    summary="both networks grow, from coarse pictures to fine ones",
+    parts={
+        "dataset": "critters",
+        "generator": "progan",
+        "discriminator": "progan",
+        "loss": "wgan",
+        "regularizer": ["gp", "drift"],
+        "schedule": ["progressive"],
+    },
+    set={
+        "generator.z_dim": 64,
+        "generator.width": 16,
+        "generator.max_width": 64,
+        "discriminator.width": 16,
+        "discriminator.max_width": 64,
+        "schedule.progressive.start": 8,
+        "schedule.progressive.stage_kimg": 15,
+        "schedule.progressive.fade_kimg": 15,
+        "optimizer.generator.learning_rate": 1e-3,
+        "optimizer.generator.betas": [0.0, 0.99],
+        "optimizer.discriminator.learning_rate": 1e-3,
+        "optimizer.discriminator.betas": [0.0, 0.99],
+        "training.batch_size": 32,
+        "training.kimg": 150,
+        "training.ema_halflife_kimg": 10,
+    },
+    presets={
+        "quick": {},
+        "paper": {
+            "generator.z_dim": 512,
+            "generator.width": 64,
+            "generator.max_width": 512,
+            "discriminator.width": 64,
+            "discriminator.max_width": 512,
+            "schedule.progressive.start": 4,
+            "schedule.progressive.stage_kimg": 600,
+            "schedule.progressive.fade_kimg": 600,
+            "training.batch_size": 64,
+            "training.kimg": 12000,
+        },
+    },
+    sizes=_SIZES,
+    year=2018,
+    paper=_PAPER,
+    aliases=("pggan",),
+    step="ganzoo_progan.step:step",
+    reading="TODO",
+)
