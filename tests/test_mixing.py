@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from zoo import DISCRIMINATORS, GENERATORS, REGISTRY, Pictures, least, named, ways
+from zoo import DISCRIMINATORS, GENERATORS, REGISTRY, Pictures, least, named, size_of, ways
 
 from ganzoo import build
 from ganzoo.errors import FitError
@@ -25,10 +25,15 @@ def different(entries: Sequence[Entry]) -> list[tuple[Entry, dict[str, Any]]]:
 
 
 MADE, JUDGES = different(GENERATORS), different(DISCRIMINATORS)
-PAIRS = [(*made, *judge) for made, judge in itertools.product(MADE, JUDGES)]
+EVERY = [(*made, *judge) for made, judge in itertools.product(MADE, JUDGES)]
+PAIRS = [pair for pair in EVERY if size_of(pair[0], pair[2])]
+STRANGERS = [pair for pair in EVERY if not size_of(pair[0], pair[2])]
 LOSSES = [entry.name for entry in REGISTRY.components("loss")]
 ALONE = [entry.name for entry in REGISTRY.components("regularizer")]
 PENALTIES = [[], *([name] for name in ALONE), ["r1", "r2"]]
+
+_LOUD = {"path-length": ["regularizer.path-length.weight=2"]}
+"""Penalties that are silent at a low resolution unless they are told to act."""
 
 Combination = tuple[str, list[str], bool]
 """A loss, penalties, and whether there are classes."""
@@ -71,6 +76,23 @@ def test_every_combination_trains_two_steps_or_is_refused_with_both_sides_named(
     assert trained > refused > 0
 
 
+@pytest.mark.parametrize(("made", "how", "judge", "so"), STRANGERS, ids=named)
+def test_networks_that_share_no_resolution_are_refused_by_the_sizes_of_one(
+    made: Entry, how: dict[str, Any], judge: Entry, so: dict[str, Any]
+) -> None:
+    for side in (*made.component.sizes, *judge.component.sizes):
+        data = Pictures(side)
+        plan = resolve(
+            REGISTRY,
+            "dcgan",
+            replace={"generator": made.name, "discriminator": judge.name},
+            overrides={"training.resolution": side},
+        )
+        with pytest.raises(FitError, match=rf"makes .*, not {side}\. Nearest: --resolution"):
+            build.outline(plan, REGISTRY, {"dataset": data})
+        assert data.looks == 0
+
+
 def test_the_few_of_every_day_hold_each_loss_and_penalty_with_each_network() -> None:
     seen: set[tuple[str, str]] = set()
     for index, (made, how, judge, so) in enumerate(PAIRS):
@@ -97,16 +119,18 @@ def play(
         for slot, (entry, settings) in slots.items()
         for name, value in least(entry, **settings).items()
     ]
+    side = size_of(made, judge)
+    assert side is not None
     trained, opened, reasons = 0, 0, list[tuple[str, str, list[str]]]()
     for loss, penalties, told in combinations:
-        data = Pictures()
+        data = Pictures(side)
         plan = resolve(
             REGISTRY,
             "dcgan",
-            sets=[*sets, "training.batch_size=4"],
+            sets=[*sets, "training.batch_size=4", *_LOUD.get(",".join(penalties), [])],
             replace={"generator": made.name, "discriminator": judge.name, "loss": loss},
             add={"regularizer": ["none", *penalties]},
-            overrides={"training.conditional": told, "training.resolution": 28},
+            overrides={"training.conditional": told, "training.resolution": side},
         )
         try:
             built = build.outline(plan, REGISTRY, {"dataset": data})
@@ -125,6 +149,8 @@ def readable(reason: str, loss: str, penalties: Sequence[str], judge: str) -> bo
     """Whether a refusal names what does not go together: two parts, or a part and the data."""
     if "auxiliary" in penalties and "auxiliary" in reason:
         return "class_logits" in reason or "--conditional" in reason
+    if "path-length" in penalties and "path-length" in reason:
+        return "needs 'w'" in reason
     return loss in reason and judge in reason and "--regularizer gp" in reason
 
 

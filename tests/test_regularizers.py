@@ -1,9 +1,11 @@
 """Penalties against closed forms, on discriminators whose slope is known, through a real play."""
 
+from typing import Any
 from unittest.mock import Mock
 
 import pluggy
 import pytest
+import tiny
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,8 @@ from ganzoo.algorithm import D, Draw, G, Phase, Play, RunView, Term
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Env, Regularizer
 from ganzoo.regularizers import R1, R2, Dragan, Drift, GradientPenalty, LeCam, WeightClip
+from ganzoo.training.skeleton import digest
+from ganzoo.training.trainer import Trainer
 
 ENV = Env((1, 2, 2))
 PIXELS = 4
@@ -264,6 +268,22 @@ def test_the_clip_leaves_the_generators_move_alone() -> None:
     run = Mock(spec=RunView, network={D: judge}.__getitem__)
     part.phase_end(run, Phase(G, (G,), (), frozen=(D,)), play)
     assert judge.weight.tolist() == [1.0] * PIXELS
+
+
+@pytest.mark.parametrize("cls", [R1, R2, GradientPenalty, Dragan, Drift, LeCam])
+def test_a_weight_of_zero_leaves_a_step_as_it_is_without_the_part(cls: Any) -> None:
+    def end(**parts: Regularizer) -> str:
+        trainer = Trainer(tiny.experiment(regularizers=parts), torch.device("cpu"))
+        torch.manual_seed(3)  # some penalties draw from it, whose state is part of the run's
+        for _ in range(3):
+            trainer.play_step()
+        state = trainer.state_dict()
+        del state["clock"], state["extra"]["parts"]
+        return digest(state)
+
+    env = Env(tiny.SHAPE)
+    assert end(part=cls(env, weight=0.0)) == end()
+    assert end(part=cls(env, weight=0.01)) != end()
 
 
 def test_parts_say_where_they_bound_the_slope() -> None:

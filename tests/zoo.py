@@ -21,7 +21,7 @@ _WAYS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("discriminator", "resnet"): [{"norm": "spectral"}, {"norm": "none", "pool": "mean"}],
     ("discriminator", "mlp"): [{"dropout": 0.0}],
 }
-_LEAST = {"width": 4, "z_dim": 5}
+_LEAST = {"width": 4, "max_width": 8, "z_dim": 5}
 
 
 def ways(entry: Entry) -> list[dict[str, Any]]:
@@ -40,6 +40,12 @@ def small(entry: Entry, env: Env, **settings: Any) -> nn.Module:
     torch.manual_seed(0)
     made: nn.Module = REGISTRY.load(entry)(env, **least(entry, **settings))
     return made
+
+
+def size_of(*entries: Entry) -> int | None:
+    """Return the smallest resolution that all networks make; None where they share none."""
+    shared = set.intersection(*(set(entry.component.sizes) for entry in entries))
+    return min(shared, default=None)
 
 
 def named(value: object) -> str | None:

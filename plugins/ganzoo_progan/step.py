@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 from torch.optim import Optimizer
 
 
@@ -17,33 +18,31 @@ def step(
     batches: Sequence[tuple[Tensor, Tensor | None, Tensor]],
     index: int,
     *,
-    weight: float = 10.0,
-    drift: float = 1e-3,
+    gamma: float = 0.5,
+    interval: int = 8,
 ) -> None:
     """Play step number ``index`` in place, on one batch of (real images, labels, latents).
 
-    Both networks know their stage and its fade, and the real images are those of the stage.
+    Both networks know their stage and its fade; the real images have the detail of the stage. R1
+    is due every ``interval`` steps, and then that much stronger.
     """
     of_generator, of_discriminator = optimizers
     ((real, labels, z),) = batches
+    due = index % interval == 0
     fake = generator(z, labels)
 
-    # The discriminator, here a critic: real logits up, fake logits down ...
+    # The discriminator: real logits up, fake logits down, and flat around real images.
     of_discriminator.zero_grad()
-    real_logits = discriminator(real, labels)
-    fake_logits = discriminator(fake.detach(), labels)
-    loss = (fake_logits - real_logits).mean() + drift * real_logits.square().mean()
-
-    # ... and a slope of 1 on the lines between real images and fakes.
-    share = torch.rand(len(real), 1, 1, 1, dtype=real.dtype)
-    between = torch.lerp(real, fake.detach(), share).requires_grad_()
-    logits = discriminator(between, labels).sum()
-    (slope,) = torch.autograd.grad(logits, between, create_graph=True)
-    length = slope.flatten(1).norm(dim=1)  # [n]
-    (loss + weight * (length - 1).square().mean()).backward()
+    real = real.detach().requires_grad_(due)
+    real_logits, fake_logits = discriminator(real, labels), discriminator(fake.detach(), labels)
+    loss = softplus(-real_logits).mean() + softplus(fake_logits).mean()
+    if due:
+        (slope,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+        loss = loss + gamma * interval * 0.5 * slope.square().flatten(1).sum(1).mean()
+    loss.backward()
     of_discriminator.step()
 
     # The generator: the same fakes, judged by the discriminator as it is now.
     of_generator.zero_grad()
-    (-discriminator(fake, labels)).mean().backward()
+    softplus(-discriminator(fake, labels)).mean().backward()
     of_generator.step()

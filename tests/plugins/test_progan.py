@@ -215,7 +215,8 @@ def test_a_start_that_is_no_stage_is_refused() -> None:
 def _trainer(*sets: str, double: bool = False, conditional: bool = False) -> Trainer:
     small = ["training.batch_size=8", "generator.width=4", "discriminator.width=4"]
     small += ["generator.max_width=8", "discriminator.max_width=8", "training.ema_ramp=none"]
-    small += ["schedule.progressive.stage_kimg=0.016", "schedule.progressive.fade_kimg=0.024"]
+    small += ["schedule.progressive.start=8", "schedule.progressive.stage_kimg=0.016"]
+    small += ["schedule.progressive.fade_kimg=0.024"]
     told = {"training.conditional": conditional, "training.resolution": 32}
     plan = resolve(REGISTRY, "progan", sets=[*small, *sets], overrides=told)
     data = Pictures(32, dtype=torch.float64 if double else torch.float32)

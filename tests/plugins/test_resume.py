@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from zoo import REGISTRY, Pictures
+from zoo import REGISTRY, Pictures, least, size_of
 
 from ganzoo import build
 from ganzoo.plan import resolve
@@ -22,10 +22,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def trainer_of(case: str) -> Trainer:
     name, add = CASES[case]
-    sets = ["training.batch_size=4", "generator.width=4", "discriminator.width=4"]
-    size = {"training.resolution": 28}
-    plan = resolve(REGISTRY, name, sets=sets, add=add, overrides=size)
-    data = Pictures()
+    recipe = REGISTRY.find("recipe", name).recipe
+    networks = {k: REGISTRY.find(k, str(recipe.parts[k])) for k in ("generator", "discriminator")}
+    sets = ["training.batch_size=4"]
+    for kind, entry in networks.items():
+        sets += [f"{kind}.{name}={value}" for name, value in least(entry).items()]
+    side = size_of(*networks.values()) or 0
+    plan = resolve(REGISTRY, name, sets=sets, add=add, overrides={"training.resolution": side})
+    data = Pictures(side)
     built = build.outline(plan, REGISTRY, {"dataset": data})
     return Trainer(built.with_data(data), torch.device("cpu"))
 

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 import torch
 from torch import Tensor, nn
-from zoo import REGISTRY, Pictures
+from zoo import REGISTRY, Pictures, least
 
 from ganzoo import build
 from ganzoo.outline import Outline
@@ -25,7 +25,10 @@ Batch = tuple[Tensor, Tensor | None, Tensor]
 
 
 def built_small(recipe: Recipe, *, conditional: bool) -> Outline:
-    sets = ["training.batch_size=4", "generator.width=4", "discriminator.width=4"]
+    sets = ["training.batch_size=4"]
+    for kind in ("generator", "discriminator"):
+        least_of = least(REGISTRY.find(kind, str(recipe.parts[kind])))
+        sets += [f"{kind}.{name}={value}" for name, value in least_of.items()]
     sets += ["discriminator.dropout=0"] if recipe.parts["discriminator"] == "mlp" else []
     # Adam with its usual eps makes steps even of a gradient that is 0 but for rounding, as that of
     # a bias before a norm is; with this one such a step stays rounding
