@@ -19,7 +19,8 @@ from ganzoo.rundir import RunDir, find, runs_root
 from ganzoo.runner import resume as _resume
 from ganzoo.runner import train as _train
 from ganzoo.sampling import labels_for, sample
-from ganzoo.types import Pixels
+from ganzoo.styles import MIXED, mix
+from ganzoo.types import Labels, Pixels
 from ganzoo.walk import FRAMES, STOPS, shown_classes, walk
 
 _SLOTS = ("generator", "discriminator", "loss", "regularizer", "augment", "schedule", "algorithm")
@@ -57,20 +58,28 @@ class Run:
             self.rundir, Registry.discover(), device=device, objects=self._objects
         )
 
-    def sample(self, count: int = 64, *, seed: int = 0, label: int | str | None = None) -> Pixels:
+    def sample(
+        self,
+        count: int = 64,
+        *,
+        seed: int = 0,
+        label: int | str | None = None,
+        psi: float | None = None,
+    ) -> Pixels:
         """Make pictures: number i from seed ``seed + i``.
 
         Args:
             count: How many.
             seed: Of the first.
             label: Their class, by number or name; None for all classes in turn.
+            psi: Of truncation, of a style-based generator: w is pulled to its mean,
+                w_mean + psi (w - w_mean); None: not at all.
 
         Returns:
             uint8 [n, c, h, w] on the CPU.
         """
-        chosen = None if label is None else class_of(self.rundir, str(label))
-        labels = labels_for(count, num_classes(self.rundir), chosen)
-        return sample(self.generator(), range(seed, seed + count), labels)
+        labels = self._labels(count, label)
+        return sample(self.generator(), range(seed, seed + count), labels, psi)
 
     def walk(
         self,
@@ -78,6 +87,7 @@ class Run:
         *,
         frames: int = FRAMES,
         label: int | str | None = None,
+        psi: float | None = None,
     ) -> Pixels:
         """Walk through the latents from seed to seed, and back to the first.
 
@@ -85,13 +95,43 @@ class Run:
             seeds: Where the walk stops.
             frames: From one stop to the next.
             label: The class, by number or name; None for all classes, one after the other.
+            psi: As :meth:`sample`.
 
         Returns:
             uint8 [n, c, h, w] on the CPU.
         """
-        chosen = None if label is None else class_of(self.rundir, str(label))
-        shown = shown_classes(num_classes(self.rundir), chosen)
-        return walk(self.generator(), seeds, frames, shown)
+        shown = shown_classes(num_classes(self.rundir), self._class(label))
+        return walk(self.generator(), seeds, frames, shown, psi)
+
+    def mix(
+        self,
+        rows: Sequence[int] = range(MIXED // 2),
+        columns: Sequence[int] = range(MIXED // 2, MIXED),
+        *,
+        layers: Sequence[int] | None = None,
+        label: int | str | None = None,
+        psi: float | None = None,
+    ) -> Pixels:
+        """Mix the styles of seeds: a table as of :func:`ganzoo.styles.mix`.
+
+        Args:
+            rows: Seeds, whose pictures are the first column.
+            columns: Seeds, whose pictures are the first row.
+            layers: Those that are styled by the column's seed; None for the coarse half.
+            label: As :meth:`sample`.
+            psi: As :meth:`sample`.
+
+        Returns:
+            uint8 [(rows + 1) * (columns + 1), c, h, w] on the CPU; the first is grey.
+        """
+        labels = self._labels(len(rows) + len(columns), label)
+        return mix(self.generator(), rows, columns, labels, layers=layers, psi=psi)
+
+    def _class(self, label: int | str | None) -> int | None:
+        return None if label is None else class_of(self.rundir, str(label))
+
+    def _labels(self, count: int, label: int | str | None) -> Labels | None:
+        return labels_for(count, num_classes(self.rundir), self._class(label))
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -119,7 +159,7 @@ def train(
 
     Args:
         model: A recipe by name.
-        dataset: A name, a folder, a data set, or any map-style data set of (image, label).
+        dataset: A name, a folder or zip, a data set, or any map-style data set of (image, label).
         preset: Of the recipe.
         settings: Values by dotted key, ``{"training.batch_size": 32}``.
         epochs: Length in epochs; give one of epochs, kimg, steps and minutes.
@@ -209,7 +249,7 @@ def _sort(
     objects: dict[str, Any],
     overrides: dict[str, Any],
 ) -> None:
-    """Put one argument where it belongs: a name, several names, a folder, or an object."""
+    """Put one argument where it belongs: a name, several names, a folder or zip, or an object."""
     if given is None:
         return
     many = kind in ("regularizer", "augment", "schedule")

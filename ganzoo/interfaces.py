@@ -9,9 +9,10 @@ the constructor are the part's settings.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ganzoo.env import Condition as Condition
@@ -51,6 +52,23 @@ class Generator(Protocol):
     def __call__(
         self, z: Latents, labels: Labels | None = None
     ) -> Images | Mapping[str, Tensor]: ...
+
+
+@runtime_checkable
+class Styled(Protocol):
+    """A :class:`Generator` of two steps: z to w, a vector for each layer, and w to images.
+
+    Who has both, and ``w_mean`` [w], can be asked for truncation and for mixed styles. The two
+    steps note nothing, whatever the mode; the mean may be a buffer.
+    """
+
+    z_dim: int
+    if TYPE_CHECKING:  # isinstance sees no buffers from Python 3.12 on
+        w_mean: Tensor
+
+    def mapping(self, z: Latents, labels: Labels | None = None) -> Float[Tensor, "n layers w"]: ...
+
+    def synthesis(self, w: Float[Tensor, "n layers w"]) -> Images: ...
 
 
 @runtime_checkable
@@ -136,11 +154,38 @@ class Augment(ABC):
 
 
 class Schedule(ABC):
-    """A part that changes settings while training: rates, stages, batch size."""
+    """A part that changes settings while training: rates, stages, batch size.
+
+    Attributes:
+        calls: The method that it calls of a network, by role; the network must have it.
+    """
+
+    calls: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def step_start(self, run: RunView) -> None:
         """Act before a step; called as a run hook."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Reads a data set one image at a time, in any process: it can be pickled.
+
+    Attributes:
+        labels: The class of each image; None without classes.
+    """
+
+    labels: Labels | None
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def __call__(self, index: int) -> UInt8[Tensor, "c h w"]:
+        """Return one image as :meth:`Dataset.load` gives it.
+
+        Raises:
+            DataError: It cannot be read; the message names it.
+        """
 
 
 class Dataset(ABC):
@@ -164,6 +209,13 @@ class Dataset(ABC):
         Raises:
             DataError: A file cannot be read; the message names it.
         """
+
+    def reader(self, resolution: int | None = None) -> Reader | None:
+        """Return what gives one image at a time, for sets that do not fit in memory.
+
+        None: they are only loaded whole. Raises as :meth:`describe`.
+        """
+        return None
 
 
 @runtime_checkable

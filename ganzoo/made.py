@@ -91,6 +91,7 @@ def make_pictures(
     *,
     seeds: Sequence[int],
     label: int | None = None,
+    psi: float | None = None,
     device: str | None = None,
     output: Path | None = None,
     at: int | None = None,
@@ -102,6 +103,7 @@ def make_pictures(
         registry: What names mean.
         seeds: One a picture.
         label: Their class; None for all classes in turn.
+        psi: Of truncation; None for none.
         device: As :func:`load_generator`.
         output: ``.png`` for a grid, in which each class has a column, ``.safetensors`` for uint8
             ``images`` [n, c, h, w] and int64 ``labels``; None for a grid in ``made/``.
@@ -111,14 +113,14 @@ def make_pictures(
         The file that was written.
 
     Raises:
-        RecipeError: The output is of another kind.
+        RecipeError: The output is of another kind, or the generator cannot do it.
     """
     if output is not None and output.suffix not in (".png", ".safetensors"):
         raise RecipeError(f"{output}: write a .png or a .safetensors file")
     classes = num_classes(run)
     labels = labels_for(len(seeds), classes, label)
     generator = load_generator(run, registry, device=device, at=at)
-    pixels = sample(generator, seeds, labels)
+    pixels = sample(generator, seeds, labels, psi)
     path = output or run.next_made() / "grid.png"
     if path.suffix == ".png":
         save_grid(path, pixels, sheet_columns(classes) if label is None else None)

@@ -1,13 +1,15 @@
 """Pictures from a generator: picture number i is a function of seed i alone, not of its mates."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo.algorithm import images_of
 from ganzoo.data.pixels import to_pixels
 from ganzoo.errors import RecipeError
+from ganzoo.interfaces import Styled
 from ganzoo.types import Labels, Latents, Pixels
 
 BATCH = 64
@@ -53,24 +55,34 @@ def labels_for(count: int, num_classes: int, label: int | None = None) -> Labels
     return torch.full((count,), label)
 
 
-def sample(generator: nn.Module, seeds: Sequence[int], labels: Labels | None = None) -> Pixels:
+def sample(
+    generator: nn.Module,
+    seeds: Sequence[int],
+    labels: Labels | None = None,
+    psi: float | None = None,
+) -> Pixels:
     """Make one picture a seed, in evaluation mode, and leave all else as it was.
 
     Args:
         generator: The network; where it lies, the pictures are made.
         seeds: One a picture.
         labels: Their classes; None when unconditional.
+        psi: Of truncation, as in :func:`render`.
 
     Returns:
         Pictures on the CPU, [n, c, h, w].
     """
     z = latents(seeds, int(generator.z_dim))  # type: ignore[arg-type]
-    return render(generator, z, labels, noise_seed=seeds[0] if len(seeds) else 0)
+    return render(generator, z, labels, psi=psi, noise_seed=seeds[0] if len(seeds) else 0)
 
 
-@torch.no_grad()
 def render(
-    generator: nn.Module, z: Latents, labels: Labels | None = None, *, noise_seed: int = 0
+    generator: nn.Module,
+    z: Latents,
+    labels: Labels | None = None,
+    *,
+    psi: float | None = None,
+    noise_seed: int = 0,
 ) -> Pixels:
     """Make the pictures of some latents, in evaluation mode, and leave all else as it was.
 
@@ -78,26 +90,66 @@ def render(
         generator: The network; where it lies, the pictures are made.
         z: Latents, [n, z].
         labels: Their classes; None when unconditional.
+        psi: Of truncation: w is pulled to its mean, w_mean + psi (w - w_mean); None: not at all.
         noise_seed: Of noise inside the network.
 
     Returns:
         Pictures on the CPU, [n, c, h, w].
+
+    Raises:
+        RecipeError: There is a psi, and the generator has no w.
     """
-    mode, device = generator.training, next(generator.parameters()).device
+    with at_rest(generator, noise_seed):
+        return torch.cat(list(_batches(generator, z, labels, psi)))
+
+
+@contextmanager
+def at_rest(generator: nn.Module, noise_seed: int) -> Iterator[None]:
+    """Put a network in evaluation mode, without gradients, and its noise in a stream of its own.
+
+    Args:
+        generator: The network; afterwards its mode is what it was, as is torch's global stream.
+        noise_seed: Of noise inside the network.
+    """
+    mode = generator.training
     generator.eval()
     try:
-        with torch.random.fork_rng():  # in-network noise must not move the run's own stream
+        with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(noise_seed)
-            made = list(_batches(generator, z, labels, device))
+            yield
     finally:
         generator.train(mode)
-    return torch.cat(made)
+
+
+def styled(generator: nn.Module, asked: str) -> Styled:
+    """Return a generator by what is asked of it: a mapping, its mean and a synthesis.
+
+    Raises:
+        RecipeError: It has none.
+    """
+    if isinstance(generator, Styled) and hasattr(generator, "w_mean"):
+        return generator
+    raise RecipeError(
+        f"{asked}: {type(generator).__name__} has no w between z and its pictures;"
+        " only style-based generators have"
+    )
+
+
+def truncated_w(generator: Styled, z: Latents, labels: Labels | None, psi: float | None) -> Tensor:
+    """Return the w of latents, pulled to its mean as in :func:`render`, [n, layers, w]."""
+    w = generator.mapping(z, labels)
+    return w if psi is None else torch.lerp(generator.w_mean.to(w), w, psi)
 
 
 def _batches(
-    generator: nn.Module, z: Latents, labels: Labels | None, device: torch.device
+    generator: nn.Module, z: Latents, labels: Labels | None, psi: float | None
 ) -> Iterator[Pixels]:
-    dtype = next(generator.parameters()).dtype
+    like = next(generator.parameters())
     for i in range(0, len(z), BATCH):
-        told = None if labels is None else labels[i : i + BATCH].to(device)
-        yield to_pixels(images_of(generator(z[i : i + BATCH].to(device, dtype), told))).cpu()
+        told = None if labels is None else labels[i : i + BATCH].to(like.device)
+        here = z[i : i + BATCH].to(like)
+        if psi is None:
+            yield to_pixels(images_of(generator(here, told))).cpu()
+        else:
+            maker = styled(generator, f"--psi {psi:g}")
+            yield to_pixels(maker.synthesis(truncated_w(maker, here, told, psi))).cpu()

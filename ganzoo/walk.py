@@ -47,7 +47,11 @@ def walk_latents(seeds: Sequence[int], z_dim: int, frames: int) -> Latents:
 
 
 def walk(
-    generator: nn.Module, seeds: Sequence[int], frames: int, classes: Sequence[int] = ()
+    generator: nn.Module,
+    seeds: Sequence[int],
+    frames: int,
+    classes: Sequence[int] = (),
+    psi: float | None = None,
 ) -> Pixels:
     """Make the pictures of a walk.
 
@@ -56,15 +60,14 @@ def walk(
         seeds: Where the walk stops.
         frames: From one stop to the next.
         classes: Shown side by side, all on the same walk; empty for a generator without classes.
+        psi: Of truncation, as in :func:`ganzoo.sampling.render`.
 
     Returns:
         uint8 [n, c, h, w]; the frames of the first class, then those of the next.
     """
     z = walk_latents(seeds, int(generator.z_dim), frames)  # type: ignore[arg-type]
-    if not classes:
-        return render(generator, z, noise_seed=seeds[0])
-    labels = torch.tensor(classes)
-    shown = [render(generator, z, each.expand(len(z)), noise_seed=seeds[0]) for each in labels]
+    labels = [each.expand(len(z)) for each in torch.tensor(classes)] if classes else [None]
+    shown = [render(generator, z, each, psi=psi, noise_seed=seeds[0]) for each in labels]
     return torch.cat(shown)
 
 
@@ -75,6 +78,7 @@ def make_walk(
     seeds: Sequence[int],
     frames: int,
     label: int | None = None,
+    psi: float | None = None,
     device: str | None = None,
     output: Path | None = None,
     at: int | None = None,
@@ -87,6 +91,7 @@ def make_walk(
         seeds: Where the walk stops.
         frames: From one stop to the next.
         label: The class; None for all classes side by side, as many as a grid has columns.
+        psi: Of truncation; None for none.
         device: As :func:`ganzoo.made.load_generator`.
         output: ``.webp`` for an animation alone, a folder for the frames alone; None for both in
             the run's ``made/`` folder.
@@ -96,13 +101,14 @@ def make_walk(
         The animation, or the folder.
 
     Raises:
-        RecipeError: The output is of another kind, or the class does not exist.
+        RecipeError: The output is of another kind, the class does not exist, or the generator
+            cannot do it.
     """
     if output is not None and output.suffix not in (".webp", ""):
         raise RecipeError(f"{output}: a walk is a .webp file, or a folder for its frames")
     classes = shown_classes(num_classes(run), label)
     generator = load_generator(run, registry, device=device, at=at)
-    sheets = _sheets(walk(generator, seeds, frames, classes), len(classes) or 1)
+    sheets = _sheets(walk(generator, seeds, frames, classes, psi), len(classes) or 1)
     height, width, _ = sheets[0].shape
     zoom = min(zoom_to(_HEIGHT, height), zoom_to(_WIDTH, width))
     made = run.next_made() / "walk" if output is None else output

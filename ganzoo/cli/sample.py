@@ -20,12 +20,17 @@ from ganzoo.rundir import find, runs_root
 )
 @click.option("--seed", metavar="N|A-B", help="Seed of the first picture, or of all: 0-63.")
 @click.option("--label", metavar="N|NAME", help="Class; all in turn if not said.")
+@click.option(
+    "--psi", type=float, help="Truncation: under 1, nearer to the mean; none if not said."
+)
 @click.option("--walk", is_flag=True, help="Walk from seed to seed, as WebP and as frames.")
 @click.option(
     "--frames",
     type=click.IntRange(min=1),
     help="Of a walk, from one seed to the next.",
 )
+@click.option("--mix", is_flag=True, help="Mix styles: half of the seeds are rows, half columns.")
+@click.option("--layers", metavar="A-B", help="Of a mix, those of the column; the coarse half.")
 @click.option(
     "-o",
     "--output",
@@ -46,8 +51,11 @@ def command(
     count: int | None,
     seed: str | None,
     label: str | None,
+    psi: float | None,
     walk: bool,
     frames: int | None,
+    mix: bool,
+    layers: str | None,
     output: Path | None,
     checkpoint: int | None,
     out: Path | None,
@@ -58,22 +66,36 @@ def command(
 
     The same seed gives the same picture, whatever the others are. A model with classes is asked
     for one with --label, and else shows each in a column of its own.
+
+    A style-based model keeps w between a seed and its picture: --psi pulls it to its mean, and
+    --mix shows every row's picture with the w of the column's in some layers.
     """
     numbers = seeds(seed, count)
     if frames is not None and not walk:
         raise click.UsageError("--frames is of a walk; add --walk")
+    if layers is not None and not mix:
+        raise click.UsageError("--layers is of a mix; add --mix")
+    if walk and mix:
+        raise click.UsageError("a walk does not mix; choose --walk or --mix")
     found, registry = find(runs_root(out), run), asked.registry()
     from ganzoo.made import class_of, make_pictures, usual_count
 
     chosen = None if label is None else class_of(found, label)
-    said: dict[str, Any] = {"label": chosen, "device": device, "output": output, "at": checkpoint}
-    if walk:
+    said: dict[str, Any] = {"label": chosen, "psi": psi, "device": device}
+    said |= {"output": output, "at": checkpoint}
+    if mix:
+        from ganzoo.styles import MIXED, make_mix
+
+        shown = numbers or seeds(seed, MIXED)
+        what = f"a mix of {len(shown)} pictures"
+        path = make_mix(found, registry, seeds=shown, layers=_layers(layers), **said)
+    elif walk:
         from ganzoo.walk import FRAMES, STOPS, make_walk
 
-        stops = numbers or seeds(seed, STOPS)
+        shown = numbers or seeds(seed, STOPS)
         each = frames or FRAMES
-        what = f"a walk of {len(stops) * each} frames past {len(stops)} pictures"
-        path = make_walk(found, registry, seeds=stops, frames=each, **said)
+        what = f"a walk of {len(shown) * each} frames past {len(shown)} pictures"
+        path = make_walk(found, registry, seeds=shown, frames=each, **said)
     else:
         shown = numbers or seeds(seed, usual_count(found, chosen))
         what = f"{wording.grouped(len(shown))} pictures"
@@ -83,7 +105,12 @@ def command(
     say(str(path) if quiet else wording.shown_path(path))
 
 
-def seeds(said: str | None, count: int | None) -> Sequence[int]:
+def _layers(said: str | None) -> Sequence[int] | None:
+    """Return the layers of a mix; None where nobody said which."""
+    return None if said is None else seeds(said, None, "--layers") or [int(said)]
+
+
+def seeds(said: str | None, count: int | None, option: str = "--seed") -> Sequence[int]:
     """Return one seed a picture; none where nobody said how many.
 
     Raises:
@@ -91,13 +118,13 @@ def seeds(said: str | None, count: int | None) -> Sequence[int]:
     """
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", said or "0")
     if found is None:
-        raise click.UsageError(f"--seed {said!r} is neither a number nor a range such as 0-63")
+        raise click.UsageError(f"{option} {said!r} is neither a number nor a range such as 0-63")
     first, last = int(found[1]), found[2]
     if last is None:
         return range(first, first + (count or 0))
     numbers = range(first, int(last) + 1)
     if not numbers:
-        raise click.UsageError(f"--seed {said}: the range is empty; write {last}-{first}")
+        raise click.UsageError(f"{option} {said}: the range is empty; write {last}-{first}")
     if count not in (None, len(numbers)):
         raise click.UsageError(f"--seed {said} is {len(numbers)} pictures, not -n {count}")
     return numbers
