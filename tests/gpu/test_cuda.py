@@ -1,5 +1,8 @@
 """What only a CUDA device can show: run with ``pytest -n0 -m gpu``."""
 
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
 from ganzoo.training import checkpoint
 from ganzoo.training.device import TOLERANCE, disagreement
+from ganzoo.training.rehearsal import Memory, rehearse
 from ganzoo.training.skeleton import digest
 from ganzoo.training.trainer import Trainer
 
@@ -108,3 +112,81 @@ def test_the_card_agrees_with_the_cpu() -> None:
     off = disagreement(parts.networks, parts.env, 3, torch.device("cuda"))
 
     assert off < TOLERANCE
+
+
+GIB = 2**30
+
+
+@pytest.fixture
+def eight_gib() -> Iterator[None]:
+    """Let this process use no more than a card of 8 GiB has."""
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, 8 * GIB / total))
+    yield
+    torch.cuda.set_per_process_memory_fraction(1.0)
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+class LargePictures(Pictures):
+    """Pictures that come to the card one batch at a time."""
+
+    def batch(self, start: int, size: int) -> tuple[Tensor, Tensor]:
+        images, labels = super().batch(start, size)
+        return images.cuda(), labels.cuda()
+
+
+@pytest.mark.usefixtures("eight_gib")
+@pytest.mark.parametrize(
+    ("name", "sets"),
+    [
+        ("stylegan-lite", ()),
+        ("stylegan-lite", ("training.batch_size=64",)),
+        ("progan", ("schedule.progressive.stage_kimg=1", "schedule.progressive.fade_kimg=1")),
+        (
+            "progan",
+            (
+                "schedule.progressive.stage_kimg=1",
+                "schedule.progressive.fade_kimg=1",
+                "schedule.progressive.halve_above=256",
+            ),
+        ),
+    ],
+)
+def test_a_run_planned_for_eight_gib_stays_within_nine_tenths_of_them(
+    name: str, sets: tuple[str, ...]
+) -> None:
+    sets = (*sets, "training.resolution=256", "training.kimg=40")
+    data, card = LargePictures(256), torch.device("cuda")
+    built = build.outline(resolve(REGISTRY, name, sets=sets), REGISTRY, {"dataset": data})
+    made = built.with_data(data)  # type: ignore[arg-type]
+
+    assert Memory(card).limit() == pytest.approx(8 * GIB, rel=1e-3)
+    training, note = rehearse(made, card)
+    trainer = Trainer(replace(made, training=training), card, total_nimg=40_000)
+    trainer.nimg = 39_999
+    torch.cuda.reset_peak_memory_stats()
+    for _ in range(3):
+        trainer.play_step()
+        trainer.nimg = 39_999
+
+    assert "kimg take about" in note
+    assert torch.cuda.max_memory_allocated() <= 7.2 * GIB
+    assert torch.cuda.max_memory_reserved() <= 8 * GIB
+
+
+def test_a_rehearsal_changes_nothing_of_a_run_on_the_card() -> None:
+    states = []
+    for rehearsed in (False, True):
+        torch.manual_seed(0)
+        made = experiment()
+        made.data.images = made.data.images.cuda()  # type: ignore[attr-defined]
+        torch.manual_seed(0)
+        if rehearsed:
+            assert "kimg take about" in rehearse(made, torch.device("cuda"))[1]
+        trainer = Trainer(made, torch.device("cuda"), total_nimg=80)
+        for _ in range(5):
+            trainer.play_step()
+        states.append({k: v for k, v in trainer.state_dict().items() if k != "clock"})
+
+    assert digest(states[0]) == digest(states[1])
