@@ -186,12 +186,12 @@ class Draft:
         self._say(f"{slot}.use", Said(slot, part, origin, origin, part))
 
     def _take_dataset(self, name: str, origin: str) -> None:
-        """A registered name, or else a path, which means the part that reads folders."""
+        """A registered name, or else a path, which means the part that reads folders and zips."""
         path = Path(name).expanduser()
         try:
             self._take("dataset", self._registry.find("dataset", name).id, origin)
         except RecipeError:
-            if not (name.startswith((".", "/", "~")) or path.exists()):
+            if not (name.startswith((".", "/", "~")) or path.suffix == ".zip" or path.exists()):
                 raise
             part = self._registry.find("dataset", "folder").id
             self._take("dataset", part, origin)

@@ -72,7 +72,7 @@ class Outline:
             return type(self.dataset).__name__.lower()
         part = self.plan.parts["dataset"]
         path = part.settings.get("path")
-        return str(Path(path).resolve().name if path else part.name.rpartition("/")[2])
+        return Path(path).resolve().name.removesuffix(".zip") if path else part.name.split("/")[-1]
 
     def name(self, slot: str) -> str:
         """Return the installed id of a part."""

@@ -62,6 +62,9 @@ class Training:
     resolution: Annotated[int | None, Opt("pixels per side; none: what model and data like")] = (
         None
     )
+    resident_gib: Annotated[float, Opt("pixels kept in memory; larger data streams", ge=0)] = 2.0
+    workers: Annotated[int | None, Opt("read a stream; none: one a core, at most 4", ge=0)] = None
+    rehearse: Annotated[bool, Opt("first play steps on a copy, to tell time and memory")] = True
 
 
 @final

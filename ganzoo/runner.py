@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, final
@@ -16,6 +17,7 @@ import torch
 
 from ganzoo import build
 from ganzoo.data.resident import Resident
+from ganzoo.data.streamed import Streamed
 from ganzoo.errors import DivergedError
 from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked, Waiting
 from ganzoo.files import write_aside
@@ -30,6 +32,8 @@ from ganzoo.rundir import RunDir, runs_root
 from ganzoo.sampling import labels_for, sample, sheet_columns, sheet_count
 from ganzoo.training import checkpoint
 from ganzoo.training import device as devices
+from ganzoo.training.experiment import RealImages
+from ganzoo.training.rehearsal import rehearse
 from ganzoo.training.ticks import Tick
 from ganzoo.training.trainer import Trainer
 
@@ -117,7 +121,17 @@ def train(
         write_aside(run.config, built.plan.to_toml())
         run.update_info(**identity(built, chosen, command), model=model, dataset=dataset)
         session = Session(run, built, observers, [*built.notes, *notes])
-        return _train(session, _open(session, chosen), chosen)
+        data = _open(session, chosen)
+        if built.plan.training.rehearse:
+            session.tell(Waiting("playing a few steps on a copy"))
+            training, note = rehearse(built.with_data(data), chosen)
+            session.notes.append(note)
+            if training != built.plan.training:
+                origins = {**built.plan.origins, "training.micro_batch_size": "fits the device"}
+                plan = replace(built.plan, training=training, origins=origins)
+                session.built = replace(built, plan=plan)
+                write_aside(run.config, plan.to_toml())
+        return _train(session, data, chosen)
 
 
 def resume(
@@ -177,22 +191,30 @@ def resume(
         return _train(session, data, chosen, loaded.groups)
 
 
-def _open(session: Session, chosen: torch.device) -> Resident:
+def _open(session: Session, chosen: torch.device) -> RealImages:
     """Open the data; a new run draws a grid of it, an old one checks that it is the same."""
-    built, run = session.built, session.run
+    built, run, training = session.built, session.run, session.built.plan.training
     session.tell(Waiting(f"opening {built.dataset_name}"))
-    pixels, labels = built.dataset.load(built.plan.training.resolution)
-    data = Resident(pixels, labels, chosen, built.plan.training.seed)
+    large = built.info.count * math.prod(built.info.image_shape) > training.resident_gib * 2**30
+    reader = built.dataset.reader(training.resolution) if large else None
+    data: Resident | Streamed
+    if reader is None:
+        data = Resident(*built.dataset.load(training.resolution), chosen, training.seed)
+    else:
+        data = Streamed(reader, chosen, training.seed, training.workers)
+        weakref.finalize(session, data.close)  # its processes end with the session
+        session.notes.append(data.in_words(built.dataset_name))
     check_data(run, data.fingerprint())
     if session.saved < 0:
         shown = sheet_count(0)
-        save_grid(run.real_sample, pixels[:: max(1, len(pixels) // shown)][:shown])
+        step = max(1, data.count // shown)
+        save_grid(run.real_sample, data.pixels(range(0, data.count, step)[:shown]))
     return data
 
 
 def _train(
     session: Session,
-    data: Resident,
+    data: RealImages,
     chosen: torch.device,
     groups: Mapping[str, Any] | None = None,
 ) -> Finished:

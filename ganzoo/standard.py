@@ -160,17 +160,8 @@ _TRAINING = (
     ),
 )
 
-_DATASETS = (
-    component(
-        "dataset",
-        "folder",
-        "ganzoo.data.folder:Folder",
-        "your own pictures: a folder, flat or with one folder a class",
-    ),
-)
-
 
 @hookimpl
 def ganzoo_register() -> Iterable[Component | Recipe]:
-    """Return the standard losses, regularizers, schedules, algorithm and data set."""
-    return (*_LOSSES, *_REGULARIZERS, *_TRAINING, *_DATASETS)
+    """Return the standard losses, regularizers, schedules and algorithm."""
+    return (*_LOSSES, *_REGULARIZERS, *_TRAINING)

@@ -287,7 +287,7 @@ def test_the_standard_parts_are_well_described() -> None:
     registry = Registry([Source("std", "ganzoo.standard", "torch-ganzoo")])
     assert registry.plugins["std"].notes == {}
     assert {entry.kind for entry in registry.components()} == {
-        "loss", "regularizer", "schedule", "algorithm", "dataset",
+        "loss", "regularizer", "schedule", "algorithm",
     }  # fmt: skip
     assert all(entry.id == entry.name for entry in registry.components())
 

@@ -1,9 +1,12 @@
 """A whole data set as one tensor on the training device: no workers, no decoding in the loop."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import final
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
 from ganzoo.data.order import Order
 from ganzoo.data.pixels import to_images
@@ -60,14 +63,34 @@ class Resident:
 
         It does not depend on the device or the seed; it tells a resumed run that its data changed.
         """
-        count, height, width, channels = self._rows.shape
-        sample = self._rows[:: -(-count // _SAMPLED_IMAGES)].flatten()
-        # An odd step meets every column and channel of sides that are powers of two.
-        step = -(-len(sample) // _SAMPLED_BYTES) | 1
-        digest = sha256(repr((count, channels, height, width)).encode())
-        digest.update(_raw(sample[::step]))
-        digest.update(b"none" if self._labels is None else _raw(self._labels))
-        return digest.hexdigest()
+        return fingerprint(self.pixels(sampled(self.count)), self._labels, self.count)
+
+    def pixels(self, indices: Sequence[int]) -> Pixels:
+        """Return some images as they are stored."""
+        rows = self._rows[torch.tensor(indices, device=self._rows.device)]
+        return rows.permute(0, 3, 1, 2)
+
+
+def sampled(count: int) -> range:
+    """Return the numbers of some images, evenly spread over all."""
+    return range(0, count, -(-count // _SAMPLED_IMAGES))
+
+
+def fingerprint(sample: Pixels, labels: Int64[Tensor, " all"] | None, count: int) -> str:
+    """Return a sha256 of a data set's shape, of every so many values of a sample, and labels.
+
+    Args:
+        sample: The images that :func:`sampled` names.
+        labels: Of all images; None without classes.
+        count: Number of all images.
+    """
+    values = sample.permute(0, 2, 3, 1).flatten()
+    # An odd step meets every column and channel of sides that are powers of two.
+    step = -(-len(values) // _SAMPLED_BYTES) | 1
+    digest = sha256(repr((count, *sample.shape[1:])).encode())
+    digest.update(_raw(values[::step]))
+    digest.update(b"none" if labels is None else _raw(labels))
+    return digest.hexdigest()
 
 
 def _raw(tensor: torch.Tensor) -> bytes:

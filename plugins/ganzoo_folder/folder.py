@@ -1,4 +1,4 @@
-"""Your own pictures: a folder, flat or with one folder a class.
+"""Your own pictures: a folder or a zip, flat or with one folder a class.
 
 Everything is listed and every header read before anything is decoded; everything is decoded before
 the first step, and kept in the cache. Nothing is left out without a word.
@@ -7,24 +7,26 @@ the first step, and kept in the cache. Nothing is left out without a word.
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from statistics import median_low
 from typing import Annotated, final
 
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
 from ganzoo.data.cache import cached
-from ganzoo.data.decoding import SUFFIXES, decoded, header, quiet_pillow, shown
+from ganzoo.data.reading import gathered, quiet_pillow
 from ganzoo.errors import DataError
-from ganzoo.interfaces import DataInfo, Dataset
+from ganzoo.interfaces import DataInfo, Dataset, Reader
 from ganzoo.options import Opt
 from ganzoo.types import Labels, Pixels
+from ganzoo_folder.decoding import SUFFIXES, decoded, header
+from ganzoo_folder.places import Disk, Place, Zip, shown
 
 _VERSION = 1
 """Raise it with any change of a pixel: old cache files are then left alone."""
@@ -40,6 +42,7 @@ class _Found:
     """Pictures in their order, with what their headers say.
 
     Attributes:
+        place: Where they lie.
         pictures: Their files.
         classes: The class of each; None when the folder is flat.
         names: What the classes are called.
@@ -47,6 +50,7 @@ class _Found:
         side: The middle one of all shorter sides.
     """
 
+    place: Place
     pictures: tuple[Path, ...]
     classes: tuple[int, ...] | None
     names: tuple[str, ...]
@@ -62,10 +66,10 @@ class Folder(Dataset):
     below it; a lone folder is looked into. Files whose names start with a dot are passed over.
 
     Args:
-        path: The folder.
+        path: The folder, or a zip, which is read where it is.
     """
 
-    def __init__(self, *, path: Annotated[str, Opt("folder with pictures")]) -> None:
+    def __init__(self, *, path: Annotated[str, Opt("folder or zip with pictures")]) -> None:
         self._path = path
         self._found: _Found | None = None
 
@@ -86,40 +90,66 @@ class Folder(Dataset):
         key = {
             "dataset": f"folder-{Path(self._path).name}",
             "version": _VERSION,
-            "files": _fingerprint(Path(self._path).expanduser(), found),
+            "files": _fingerprint(found),
             "classes": found.names,
             "resolution": side,
         }
-        return cached(key, lambda: _decode(found, resolution=side))
+        reader = _Reader(found, side)
+        return cached(key, lambda: (gathered(reader, range(len(reader))), reader.labels))
+
+    def reader(self, resolution: int | None = None) -> Reader:
+        found = self._scanned()
+        return _Reader(found, resolution or found.side)
 
     def _scanned(self) -> _Found:
         """Listed once: what was described is what is loaded."""
         if self._found is None:
-            root = Path(self._path).expanduser()
-            _must_be_folder(root, self._path)
-            self._found = _scan(root, self._path)
+            self._found = _scan(_place(Path(self._path).expanduser(), self._path), self._path)
         return self._found
 
 
-def _must_be_folder(root: Path, written: str) -> None:
+@final
+class _Reader:
+    """One picture after the other, here or in another process."""
+
+    def __init__(self, found: _Found, resolution: int) -> None:
+        self.labels = None if found.classes is None else torch.tensor(found.classes)
+        self._found = found
+        self._resolution = resolution
+
+    def __len__(self) -> int:
+        return len(self._found.pictures)
+
+    def __call__(self, index: int) -> UInt8[Tensor, "c h w"]:
+        return decoded(
+            self._found.pictures[index],
+            channels=self._found.channels,
+            resolution=self._resolution,
+            opened=self._found.place.open,
+        )
+
+
+def _place(root: Path, written: str) -> Place:
     if root.is_dir():
-        return
+        return Disk(root)
+    if root.is_file() and root.suffix.lower() == ".zip":
+        return Zip(root)
     name = shown(written)
     if root.exists():
         cure = "unpack it and name the folder"
-        if root.suffix.lower() not in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
-            cure = "name the folder that holds your pictures"
+        if root.suffix.lower() not in (".tar", ".gz", ".tgz", ".7z", ".rar"):
+            cure = "name the folder or zip that holds your pictures"
         raise DataError(f"{name} is a file; {cure}.")
     raise DataError(f"{name} does not exist.{_neighbour(root, written)}")
 
 
 def _neighbour(root: Path, written: str) -> str:
-    """Return a hint at a folder beside the one that is not there."""
+    """Return a hint at a folder or zip beside the one that is not there."""
     try:
-        names = [path.name for path in root.parent.iterdir() if path.is_dir()]
+        paths = [path for path in root.parent.iterdir() if path.is_dir() or path.suffix == ".zip"]
     except OSError:
-        names = []
-    near = get_close_matches(root.name, names, n=1)
+        paths = []
+    near = get_close_matches(root.name, [path.name for path in paths], n=1)
     if not near:
         return "  Name a folder with pictures."
     beside = written.rstrip("/")[: -len(root.name)] + near[0]
@@ -134,8 +164,8 @@ def _size(folder: Path) -> str:
     return f" ({_count(files, 'file')})" if files else ""
 
 
-def _scan(root: Path, written: str) -> _Found:
-    files = list(_files(root))
+def _scan(place: Place, written: str) -> _Found:
+    files = place.files()
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not pictures:
         raise DataError(
@@ -144,49 +174,17 @@ def _scan(root: Path, written: str) -> _Found:
     unread = Counter(path.suffix.lower() for path in files if path.suffix.lower() in _UNREAD)
     if unread:
         _log.warning("%s: %s not read; save them as .png", shown(written), _counted(unread))
-    names, classes = _classes(root, pictures, written)
+    names, classes = _classes(place.root, pictures, written)
     with quiet_pillow():
-        headers = [header(path) for path in pictures]
+        headers = [header(path, place.peek) for path in pictures]
     return _Found(
+        place=place,
         pictures=tuple(pictures),
         classes=classes,
         names=names,
         channels=1 if all(each.grey for each in headers) else 3,
         side=median_low(min(each.width, each.height) for each in headers),
     )
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Yield every entry below a folder that is no folder, sorted, each folder once.
-
-    Links to folders are followed; one that leads back to a folder already seen is not.
-    """
-    seen: set[tuple[int, int]] = set()
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            here = folder.stat()
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            raise DataError(
-                f"{shown(folder)} cannot be listed ({error.strerror}); allow reading or move it"
-                " away."
-            ) from error
-        if (here.st_dev, here.st_ino) in seen:
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        visible = [entry for entry in entries if not entry.name.startswith(".")]
-        folders = [Path(entry.path) for entry in visible if _is_folder(entry)]
-        yield from (Path(entry.path) for entry in visible if not _is_folder(entry))
-        waiting.extend(reversed(folders))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
 
 
 def _classes(
@@ -231,25 +229,13 @@ def _counted(kinds: Counter[str]) -> str:
     return listed + (" ..." if len(kinds) > len(most) else "")
 
 
-def _fingerprint(root: Path, found: _Found) -> str:
+def _fingerprint(found: _Found) -> str:
+    root = found.place.root
     digest = sha256(os.fsencode(root.resolve()))
     for path in found.pictures:
         try:
-            now = path.stat()
+            said = (os.fsencode(path.relative_to(root)), *found.place.version(path))
         except OSError as error:
             raise DataError(f"{shown(path)} is gone ({error.strerror}); put it back.") from error
-        said = (os.fsencode(path.relative_to(root)), now.st_size, now.st_mtime_ns)
         digest.update(repr(said).encode())
     return digest.hexdigest()
-
-
-def _decode(found: _Found, *, resolution: int) -> tuple[Pixels, Labels | None]:
-    shape = (len(found.pictures), found.channels, resolution, resolution)
-    pixels = torch.empty(shape, dtype=torch.uint8)
-    decode = partial(decoded, channels=found.channels, resolution=resolution)
-    # Pillow decodes outside the interpreter lock; the first error ends the rest.
-    with quiet_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for index, picture in enumerate(pool.map(decode, found.pictures)):
-            pixels[index] = picture
-    labels = None if found.classes is None else torch.tensor(found.classes)
-    return pixels, labels

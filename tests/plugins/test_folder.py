@@ -6,9 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.data import folder
-from ganzoo.data.folder import Folder
 from ganzoo.errors import DataError
+from ganzoo_folder import folder
+from ganzoo_folder.folder import Folder
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def _picture(
@@ -166,7 +168,7 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "cure"),
-    [("photos.zip", "unpack it and name the folder"), ("a.png", "name the folder")],
+    [("photos.tar", "unpack it and name the folder"), ("a.png", "name the folder or zip")],
 )
 def test_a_file_is_no_folder(tmp_path: Path, name: str, cure: str) -> None:
     (tmp_path / name).touch()

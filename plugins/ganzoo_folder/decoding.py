@@ -4,14 +4,11 @@ Pillow is asked for six formats only, and for no more pixels than a large photog
 files give their first frame, transparent ones are laid on white, and cameras' turns are undone.
 """
 
-import os
-import stat
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from jaxtyping import UInt8
@@ -20,6 +17,7 @@ from torch import Tensor
 
 from ganzoo.data.pixels import fit
 from ganzoo.errors import DataError
+from ganzoo_folder.places import Opener, Unsuitable, regular, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """How the names of pictures end, in any case."""
@@ -46,34 +44,36 @@ class Header:
     grey: bool
 
 
-def shown(path: Path | str) -> str:
-    """Return a name as it may be printed: no control characters, no broken letters."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(path))
-
-
-def header(path: Path) -> Header:
+def header(path: Path, opened: Opener = regular) -> Header:
     """Return what the head of a picture says, without decoding it.
+
+    Args:
+        path: The file.
+        opened: Opens it.
 
     Raises:
         DataError: The file cannot be read, has too many pixels, or holds numbers of no known
             range.
     """
-    with _opened(path) as picture:
+    with _picture(path, opened) as picture:
         return Header(*picture.size, grey=_is_grey(picture))
 
 
-def decoded(path: Path, *, channels: int, resolution: int) -> UInt8[Tensor, "c h w"]:
+def decoded(
+    path: Path, *, channels: int, resolution: int, opened: Opener = regular
+) -> UInt8[Tensor, "c h w"]:
     """Return a picture cut to the square in its middle and brought to ``resolution``.
 
     Args:
         path: The file.
         channels: 1 for grey, 3 for colour.
         resolution: Pixels per side.
+        opened: Opens the file.
 
     Raises:
         DataError: As :func:`header`, or the picture is cut short or damaged.
     """
-    with _opened(path) as picture:
+    with _picture(path, opened) as picture:
         white_is_zero = _tiff_tag(picture, 262, default=1) == 0
         turned = ImageOps.exif_transpose(picture)
         if turned.mode in _DEEP:
@@ -87,24 +87,12 @@ def decoded(path: Path, *, channels: int, resolution: int) -> UInt8[Tensor, "c h
 
 
 @contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's remarks on odd but readable files; not for use inside a thread."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
-        yield
-
-
-class _Unsuitable(Exception):  # noqa: N818
-    """A picture that ganzoo does not take; the text says why."""
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _picture(path: Path, opened: Opener) -> Iterator[Image.Image]:
     try:
-        with _regular(path) as file, Image.open(file, formats=_FORMATS) as picture:
+        with opened(path) as file, Image.open(file, formats=_FORMATS) as picture:
             _must_suit(picture)
             yield picture
-    except _Unsuitable as error:
+    except Unsuitable as error:
         raise DataError(f"{shown(path)} {error}.") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{shown(path)} has too many pixels; make it smaller.") from error
@@ -117,21 +105,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 def _must_suit(picture: Image.Image) -> None:
     if picture.width * picture.height > _MOST_PIXELS:
-        raise _Unsuitable(
+        raise Unsuitable(
             f"has {picture.width:,} x {picture.height:,} pixels, more than {_MOST_PIXELS:,};"
             " make it smaller"
         )
     if not _has_known_range(picture):
-        raise _Unsuitable("holds numbers of no known range; save it with 8 or 16 bits a channel")
-
-
-def _regular(path: Path) -> BinaryIO:
-    """Open a file, and nothing that is not a file: a pipe would wait for its other end."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise _Unsuitable("is no regular file; move it away")
-    return os.fdopen(handle, "rb")
+        raise Unsuitable("holds numbers of no known range; save it with 8 or 16 bits a channel")
 
 
 def _reason(error: Exception) -> str:

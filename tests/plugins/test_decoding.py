@@ -8,9 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.data import decoding
-from ganzoo.data.decoding import decoded, header, quiet_pillow, shown
+from ganzoo.data.reading import quiet_pillow
 from ganzoo.errors import DataError
+from ganzoo_folder import decoding
+from ganzoo_folder.decoding import decoded, header
+from ganzoo_folder.places import shown
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def _value(path: Path, channels: int = 3) -> list[int]:

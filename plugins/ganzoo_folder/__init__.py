@@ -1,0 +1,1 @@
+"""Your own pictures: a folder or a zip, read in place."""
