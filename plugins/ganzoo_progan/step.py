@@ -18,7 +18,7 @@ def step(
     batches: Sequence[tuple[Tensor, Tensor | None, Tensor]],
     index: int,
     *,
-    gamma: float = 0.5,
+    gamma: float = 2.0,
     interval: int = 8,
 ) -> None:
     """Play step number ``index`` in place, on one batch of (real images, labels, latents).

@@ -1,12 +1,13 @@
 """StyleGAN2 against the table, against its formulas written out, and what w is good for."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, pad
+from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, pad, softplus
 from zoo import REGISTRY, Pictures
 
 from ganzoo import build
@@ -16,12 +17,14 @@ from ganzoo.interfaces import Env, Styled
 from ganzoo.plan import resolve
 from ganzoo.sampling import sample
 from ganzoo.training.skeleton import digest, pack, unpack
+from ganzoo.training.streams import Streams
 from ganzoo.training.trainer import Trainer
 from ganzoo_stylegan.layers import Mapping as MappingNetwork
 from ganzoo_stylegan.layers import ModulatedConv2d, blurred, doubled, halved
 from ganzoo_stylegan.networks import StyleDiscriminator, StyleGenerator
 from ganzoo_stylegan.regularizers import PathLength
 
+CPU = torch.device("cpu")
 ENV = Env((3, 32, 32))
 KERNEL = torch.outer(*[torch.tensor([1.0, 3, 3, 1]).double()] * 2) / 64
 
@@ -304,6 +307,13 @@ def test_narrow_numbers_stay_narrow_from_layer_to_layer() -> None:
     assert (narrow - wide).abs().max() < 0.2 * wide.std()
 
 
+def test_styles_start_around_one_and_every_other_bias_at_zero() -> None:
+    biases = {name: each for name, each in _made().named_parameters() if name.endswith("bias")}
+    assert len(biases) == 2 * 11 + 2
+    for name, each in biases.items():
+        assert (each == (1 if name.endswith("styles.bias") else 0)).all(), name
+
+
 def test_noise_starts_without_effect() -> None:
     made = _made()
     z = _random(3, 6)
@@ -382,6 +392,16 @@ def test_a_generator_is_its_mapping_and_its_synthesis() -> None:
     assert torch.equal(made(z)["w"], w)
 
 
+def test_every_layer_has_a_w_of_its_own_and_colours_that_of_the_layer_after() -> None:
+    made, w = _made().eval(), _random(3, 8, 6)
+    seen: list[Tensor] = []
+    for part in (*made.layers, *made.colours):
+        part.register_forward_hook(lambda _, given, __: seen.append(given[1]))
+    made.synthesis(w)
+    order = [0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7]  # as in the authors' code
+    assert torch.equal(torch.stack(seen, 1), w[:, order])
+
+
 def test_small_and_large_latents_of_one_direction_are_one_picture() -> None:
     made, z = _made().eval(), _random(2, 6)
     torch.testing.assert_close(made(5 * z)["image"], made(z)["image"], rtol=1e-6, atol=1e-6)
@@ -429,6 +449,15 @@ def test_a_share_of_pictures_has_another_w_from_some_layer_on(share: float) -> N
     assert abs(mixed - share) < 0.07
     cuts = set(counts.tolist())
     assert cuts - {8} == set(range(1, 8))
+
+
+def test_the_second_w_is_of_the_same_class() -> None:
+    made = _made(Env.classes((3, 32, 32), 3), style_mixing=1.0)
+    z, labels = _random(9, 6), torch.tensor([0, 1, 2, 2, 1, 0, 0, 0, 1])
+    torch.manual_seed(3)
+    w = made(z, labels)["w"]
+    torch.manual_seed(3)
+    assert torch.equal(w[:, -1], made.mapping(torch.randn_like(z), labels)[:, -1])
 
 
 def test_in_evaluation_nothing_is_mixed() -> None:
@@ -587,14 +616,18 @@ def test_a_generator_without_w_is_refused(answer: Callable[[Tensor], Any]) -> No
 # -- runs -------------------------------------------------------------------------------------
 
 
-def _trainer(*sets: str, side: int = 32, **overrides: Any) -> Trainer:
+def _trainer(
+    *sets: str, side: int = 32, data: Pictures | None = None, **overrides: Any
+) -> Trainer:
     small = [f"{role}.{name}" for role in (G, D) for name in ("width=2", "max_width=4")]
     small += ["training.batch_size=4", "generator.z_dim=5", "regularizer.path-length.interval=2"]
     told = {"training.resolution": side, **overrides}
     plan = resolve(REGISTRY, "stylegan-lite", sets=[*small, *sets], overrides=told)
-    data = Pictures(side)
+    data = data or Pictures(side)
     built = build.outline(plan, REGISTRY, {"dataset": data})
-    return Trainer(built.with_data(data), torch.device("cpu"))
+    for network in built.networks.values():
+        network.to(data.dtype)
+    return Trainer(built.with_data(data), CPU)
 
 
 LOUD = ("regularizer.path-length.weight=2", "generator.style_mixing=0.9")
@@ -628,6 +661,63 @@ def test_a_run_with_path_length_goes_on_exactly_and_misses_a_lost_mean() -> None
 
     assert ends[0] == _state(whole)
     assert ends[1] != ends[0]
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_steps_with_path_length_and_mixed_styles_equal_the_straight_line(classes: int) -> None:
+    """What ``info --code`` leaves out, because it comes from 128 px on; here at 32."""
+    sets = ["regularizer.r1.interval=3", *(f"optimizer.{role}.eps=1e-5" for role in (G, D))]
+    data = Pictures(32, classes=3, dtype=torch.float64)
+    trainer = _trainer(*LOUD, *sets, data=data, **{"training.conditional": bool(classes)})
+    made, judge = (copy.deepcopy(trainer.networks[role]) for role in (G, D))
+    said = trainer.experiment.optimizers
+    of_made, of_judge = (
+        torch.optim.Adam(
+            net.parameters(), lr=said[role].learning_rate, betas=said[role].betas, eps=1e-5
+        )
+        for role, net in ((G, made), (D, judge))
+    )
+    gamma, latents = trainer.experiment.regularizers["r1"].weight, Streams(0, CPU).rng("latents")
+    torch.manual_seed(0)
+    for _ in range(5):
+        trainer.play_step()
+
+    torch.manual_seed(0)
+    mean = torch.zeros((), dtype=torch.float64)
+    for index in range(5):
+        real, labels = data.batch(4 * index, 4)
+        told = labels if classes else None
+        z = torch.randn(4, 5, generator=latents, dtype=torch.float64)
+        fake = made(z, told)["image"]
+
+        of_judge.zero_grad()
+        logits = judge(real.requires_grad_(), told)
+        loss = softplus(-logits).mean() + softplus(judge(fake.detach(), told)).mean()
+        if index % 3 == 0:
+            (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+            loss = loss + 3 * gamma / 2 * slope.square().sum((1, 2, 3)).mean()
+        loss.backward()
+        of_judge.step()
+
+        of_made.zero_grad()
+        loss = softplus(-judge(fake, told)).mean()
+        if index % 2 == 0:  # the first half is made once more, with noise and mixtures of its own
+            again = made(z[:2], None if told is None else told[:2])
+            seen = (again["image"] * torch.randn_like(again["image"]) / 32).sum()
+            (slope,) = torch.autograd.grad(seen, again["w"], create_graph=True)
+            lengths = slope.square().sum(2).mean(1).sqrt()
+            mean = 0.99 * mean.detach() + 0.01 * lengths.mean()
+            loss = loss + 2 * 2 * (lengths - mean).square().mean()
+        loss.backward()
+        of_made.step()
+
+    part = trainer.experiment.regularizers["path-length"]
+    torch.testing.assert_close(part.state_dict()["mean"], mean.detach())  # type: ignore[attr-defined]
+    for role, network in ((G, made), (D, judge)):
+        theirs = trainer.networks[role].state_dict()
+        for key, value in network.state_dict().items():
+            far = (theirs[key].double() - value.double()).abs().max().item()
+            assert far <= 1e-10 * max(1.0, value.abs().max().item()), f"{role}.{key}: {far:.1e}"
 
 
 def test_path_length_is_in_the_trace_where_it_acts_and_only_there() -> None:
