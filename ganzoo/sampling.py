@@ -1,5 +1,6 @@
 """Pictures from a generator: picture number i is a function of seed i alone, not of its mates."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -137,6 +138,8 @@ def styled(generator: nn.Module, asked: str) -> Styled:
 
 def truncated_w(generator: Styled, z: Latents, labels: Labels | None, psi: float | None) -> Tensor:
     """Return the w of latents, pulled to its mean as in :func:`render`, [n, layers, w]."""
+    if psi is not None and not math.isfinite(psi):
+        raise RecipeError(f"--psi {psi}: truncation needs a number, such as 0.7")
     w = generator.mapping(z, labels)
     return w if psi is None else torch.lerp(generator.w_mean.to(w), w, psi)
 

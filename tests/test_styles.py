@@ -139,6 +139,8 @@ def test_a_table_is_made_in_parts_whatever_its_size() -> None:
 def test_a_generator_of_one_step_is_refused_with_what_was_asked() -> None:
     with pytest.raises(RecipeError, match=r"--psi 0\.7: Plain has no w between z and its picture"):
         sample(Plain(), [0], psi=0.7)
+    with pytest.raises(RecipeError, match=r"--psi nan: truncation needs a number, such as 0\.7"):
+        sample(Weaver(), [0], psi=float("nan"))
     with pytest.raises(RecipeError, match="a mix: Plain has no w"):
         mix(Plain(), [0], [1])
 

@@ -270,7 +270,7 @@ def test_a_streamed_run_is_a_resident_one_and_each_goes_on_as_the_other(
     half, end = _state(whole, 8), _state(whole, 16)
     streamed, said = _run(_packed(mixed), tmp_path / "streamed", *stream, kimg=0.008)
 
-    words = "mixed.zip is 0.0 GiB of pixels: 2 workers read it from disk while training"
+    words = "mixed is 0.0 GiB of pixels: 2 workers read it from disk while training"
     assert words in said
     assert not [note for note in silent if "GiB of pixels" in note]
     assert streamed.real_sample.read_bytes() == whole.real_sample.read_bytes()
