@@ -127,7 +127,7 @@ def train(
             training, note = rehearse(built.with_data(data), chosen)
             session.notes.append(note)
             if training != built.plan.training:
-                origins = {**built.plan.origins, "training.micro_batch_size": "fits the device"}
+                origins = {**built.plan.origins, "training.micro_batch_size": "rehearsal"}
                 plan = replace(built.plan, training=training, origins=origins)
                 session.built = replace(built, plan=plan)
                 write_aside(run.config, plan.to_toml())

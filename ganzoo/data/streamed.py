@@ -4,10 +4,12 @@ What is asked for decides what is read; a jump, or another size, only starts the
 """
 
 import itertools
+import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from typing import Any, final
 
 import torch
@@ -45,6 +47,7 @@ class Streamed:
         self._workers = min(len(cores), _MOST_WORKERS) if workers is None else workers
         self._order = Order(seed=seed, count=len(reader))
         self._ahead: Iterator[Any] = iter(())
+        self._processes: list[BaseProcess] = []
         self._held: dict[tuple[int, int], _Batch] = {}
         self._next: tuple[int, int] | None = None
 
@@ -89,12 +92,19 @@ class Streamed:
 
     def close(self) -> None:
         """End the processes; the next batch starts others."""
-        self._ahead, self._held, self._next = iter(()), {}, None
+        self._end()
+        self._held, self._next = {}, None
+
+    def _end(self) -> None:
+        self._ahead = iter(())  # asks the processes to end, and waits a little
+        for process in self._processes:
+            process.kill()  # what hangs
+        self._processes = []
 
     def _read(self, start: int, size: int) -> _Batch:
         try:
             if self._next != (start, size):
-                self._ahead = iter(())  # ends the processes that read elsewhere
+                self._end()
                 self._ahead = self._reading(start, size)
             self._next = (start + size, size)
             found = next(self._ahead)
@@ -121,11 +131,13 @@ class Streamed:
             batch_size=None,
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
-            worker_init_fn=_ignore_ctrl_c,
+            worker_init_fn=_ignore_stops,
             generator=torch.Generator(),  # of its own: the global one is not touched
             **options if self._workers else {},
         )
+        others = multiprocessing.active_children()
         ahead = iter(loader)
+        self._processes = [p for p in multiprocessing.active_children() if p not in others]
         # Torch would raise in the midst of a step when a worker dies; it is missed here in time.
         if death is not None and threading.current_thread() is threading.main_thread():
             signal.signal(death, before or signal.SIG_DFL)
@@ -151,6 +163,10 @@ class _Batches(Dataset[Any]):
         return torch.stack(rows), None if labels is None else labels[indices]
 
 
-def _ignore_ctrl_c(worker: int) -> None:
-    """Ctrl-C reaches every process; the main one decides what it means."""
+def _ignore_stops(worker: int) -> None:
+    """Ctrl-C and SIGTERM may reach every process; the main one decides what they mean.
+
+    It also sends SIGTERM itself, to what does not end: the second is not ignored.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))

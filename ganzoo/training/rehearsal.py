@@ -10,86 +10,66 @@ import math
 import sys
 from dataclasses import replace
 from statistics import fmean, median
-from typing import Protocol, final, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.algorithm import D
 from ganzoo.errors import MachineError
 from ganzoo.plan import Training
 from ganzoo.training.experiment import Experiment
-from ganzoo.training.ranks import Ranks
 from ganzoo.training.trainer import Trainer
 
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
-
 _SHARE = 0.9  # of the memory there is is planned; the rest is for gaps between what is allocated
-_ENOUGH, _PATIENCE = 0.1, 1.0  # seconds of steps that tell the time; and after which to hurry
+_ENOUGH, _PATIENCE = 0.1, 1.0  # seconds of steps that tell the time; of one that tells it alone
 
 
 @runtime_checkable
 class Meter(Protocol):
     """Measures the memory of a device."""
 
-    def limit(self) -> int | None:
-        """Return the bytes that there are; None: the batch is left as it is."""
+    def __call__(self, device: torch.device) -> tuple[float, float]:
+        """Return the most bytes in use since the last call, and the bytes there are.
 
-    def peak(self) -> int | None:
-        """Return the most bytes in use since the last call, and forget them; None: unknown."""
+        0 in use: unknown. Infinitely many there: the batch is left as it is.
+        """
 
 
-@final
-class Memory:
-    """Memory of a CUDA device as its allocator counts it; on a CPU, of the whole process.
+def memory(device: torch.device) -> tuple[float, float]:
+    """Be the :class:`Meter` of a CUDA device, or of this process on a CPU.
 
-    The peak of a process is that of its life and cannot be forgotten. A CPU has no limit: it
-    swaps before it refuses. Of other devices, and on Windows, nothing is known.
+    There are the bytes of a card that are free or ours, within the share this process may use. A
+    CPU has no bound: it swaps before it refuses; its peak is that of the life of the process and
+    cannot be forgotten. Of other devices, and on Windows, nothing is known.
     """
+    if device.type == "cuda":
+        most = float(torch.cuda.max_memory_allocated(device))
+        gc.collect()  # a trainer is a circle; what it held must go before the next is made
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        free, total = torch.cuda.mem_get_info(device)
+        allowed = total * torch.cuda.get_per_process_memory_fraction(device.index)
+        return most, min(float(free + torch.cuda.memory_reserved(device)), allowed)
+    if device.type != "cpu" or sys.platform == "win32":
+        return 0.0, math.inf
+    import resource  # Windows has none
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-
-    def limit(self) -> int | None:
-        """Return what is free or ours, within the share that this process may use."""
-        if self._device.type != "cuda":
-            return None
-        free, total = torch.cuda.mem_get_info(self._device)
-        share = getattr(torch.cuda, "get_per_process_memory_fraction", lambda _: 1.0)
-        allowed = int(total * share(self._device.index))  # which wants an index, or None
-        return min(free + torch.cuda.memory_reserved(self._device), allowed)
-
-    def peak(self) -> int | None:
-        """Return the most bytes allocated, or the largest resident set."""
-        if self._device.type == "cuda":
-            most = torch.cuda.max_memory_allocated(self._device)
-            gc.collect()  # a trainer is a circle; what it held must go before the next is made
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats(self._device)
-            return most
-        if self._device.type != "cpu" or resource is None:
-            return None
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    unit = 1.0 if sys.platform == "darwin" else 1024.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, math.inf
 
 
 def rehearse(
-    experiment: Experiment, device: torch.device, meter: Meter | None = None
+    experiment: Experiment, device: torch.device, meter: Meter = memory
 ) -> tuple[Training, str]:
     """Play a few steps on a copy, and halve the micro-batch until it fits, unless it was set.
 
-    Where there are schedules, steps are played at the start, the end and the middle of the run:
-    the largest peak counts, and the mean of the times, however long the run stays at each. Where
-    memory does not matter, the middle is left out when the end costs what the start does, and
-    all but the start when that takes long. A run bounded by minutes has no end that could be
-    played. A part that fails on a copy costs the plan, not the run.
+    A part that fails on a copy costs the forecast, not the run. What reading from a disk costs is
+    not foretold: the same images are played again and again.
 
     Args:
         experiment: The run; it is left as it is.
         device: Where it will train.
-        meter: Of the device's memory; None for the one that suits the device.
+        meter: Of the device's memory.
 
     Returns:
         The settings with the micro-batch for the device, and time and memory as a sentence.
@@ -97,7 +77,6 @@ def rehearse(
     Raises:
         MachineError: The device has too little memory for any micro-batch.
     """
-    meter = meter or Memory(device)
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             return _choose(experiment, device, meter)
@@ -107,97 +86,93 @@ def rehearse(
         return experiment.training, f"time and memory cannot be foretold: {error!r}"
     finally:
         gc.collect()
-        meter.peak()
+        meter(device)
 
 
 def _choose(experiment: Experiment, device: torch.device, meter: Meter) -> tuple[Training, str]:
-    """Measure the batch in ever smaller parts; the first that fit are taken."""
-    training, limit, short, whole = experiment.training, meter.limit(), list[str](), 0
+    """Measure the batch in ever smaller parts; the first that fit are taken.
+
+    Where images see each other, parts of a multiple of 4 stay one: groups of 4 are compared, and
+    norms need company.
+    """
+    training, batches, short = experiment.training, list[int](), list[str]()
+    modules = [module for net in experiment.networks.values() for module in net.modules()]
+    everyone = (*modules, *experiment.parts().values())
+    mixes = any(getattr(each, "mixes_samples", isinstance(each, _BatchNorm)) for each in everyone)
     free = training.micro_batch_size is None
-    room = math.inf if limit is None else limit * (_SHARE if free else 1.0)
-    mixes = getattr(experiment.networks.get(D), "mixes_samples", False)
     while True:
-        peak, pace, batch = _measure(replace(experiment, training=training), device, meter, room)
-        whole = whole or batch
+        room = meter(device)[1] * (_SHARE if free else 1)
+        peak, batch, pace = _measure(replace(experiment, training=training), device, meter, room)
+        micro = min(training.micro_batch_size or batch, batch)
+        batches.append(batch)
         if peak <= room:
             break
-        micro = min(training.micro_batch_size or batch, batch)
         needs = f"{_gib(peak)} of" if peak < math.inf else "more than"
         short.append(f"batch {batch} needs {needs} the {_gib(room)} there are")
-        parts = [n for n in range(2, micro // 2 + 1) if micro % n == 0]  # norms need company
-        parts = [n for n in parts if not mixes or n <= 4 or n % 4 == 0]  # compared in groups of 4
+        least = 4 if mixes and micro % 4 == 0 else 1
+        parts = [n for n in range(least, micro // 2 + 1, least) if micro % n == 0]
         if not (free and parts):
-            side = experiment.env.resolution
+            cure = f"--set training.micro_batch_size={parts[-1]}" if parts else "--device cpu"
             raise MachineError(
-                f"at {side} px {short[-1]}, even in parts of {micro}; use --resolution"
-                f" {side // 2}, --set training.precision=bf16 or --device cpu"
+                f"at {experiment.env.resolution} px {short[-1]}, even in parts of {micro};"
+                f" use a smaller --resolution, --precision bf16 or {cure}"
             )
         training = replace(training, micro_batch_size=parts[-1])
     note = _length(training, pace) + (f" and {_gib(peak)} of memory" if peak else "")
     if short:
-        micro = training.micro_batch_size or whole
-        mixed = f", of which the discriminator mixes {micro} at a time" * mixes
-        note = f"{short[0]}: played as {math.ceil(whole / micro)} x {micro}{mixed}; {note}"
+        setting = f"--set training.micro_batch_size={micro}"
+        mixed = f", mixing {micro} images at a time" * mixes
+        how = f"{math.ceil(batches[0] / micro)} x {micro} ({setting}){mixed}"
+        note = f"{short[0]}: played as {how}; {note}"
     return training, note
 
 
 def _measure(
     experiment: Experiment, device: torch.device, meter: Meter, room: float
-) -> tuple[float, float, int]:
-    """Return peak, seconds an image and batch: the dearest point's, but the mean of the times."""
-    training, found = experiment.training, list[tuple[float, float, int]]()
+) -> tuple[float, int, float]:
+    """Return peak and batch where the peak is largest, and the mean of seconds an image.
+
+    Where there are schedules, the start, the end and the middle of the run are played, however
+    long the run stays at each; without a bound on memory the first two, and the start alone when
+    it is slow. A run bounded by minutes has only a start. Too large a peak is infinite.
+    """
+    training, found, trainer = experiment.training, list[tuple[float, int, float]](), None
     total = None if training.minutes else math.ceil(training.kimg * 1000)
-    points = [0] if total is None or not experiment.schedules else [0, total - 1, total // 2]
-    for point in dict.fromkeys(points):
-        meter.peak()  # is forgotten
-        found.append(_play(experiment, device, meter, total=total, point=point))
-        peak, pace, batch = found[-1]
-        alike = len(found) == 2 and abs(math.log(pace / found[0][1])) < 0.4
-        if peak > room or (room == math.inf and (alike or pace * batch > _PATIENCE)):
-            break
-    return max(found)[0], fmean(pace for _, pace, _ in found), max(found)[2]
-
-
-def _play(
-    experiment: Experiment, device: torch.device, meter: Meter, *, total: int | None, point: int
-) -> tuple[float, float, int]:
-    """Play a fresh copy at a point of the run; the peak is 0 if unknown, infinite if too large."""
-    whole = replace(experiment, networks=dict(experiment.networks))  # a view cannot be copied
-    shared = (whole.env, whole.data, whole.training, whole.optimizers)
-    trainer = None
+    points = (0, total - 1, total // 2) if total and experiment.schedules else (0,)
+    shared = (experiment.env, experiment.data, training, experiment.optimizers)
     try:
+        whole = replace(experiment, networks=dict(experiment.networks))  # a view has no copy
         made = copy.deepcopy(whole, {id(each): each for each in shared})
-        trainer = Trainer(made, device, total_nimg=total, ranks=Ranks())
-        pace = _pace(trainer, point)
+        trainer = Trainer(made, device, total_nimg=total)
+        for point in points:
+            pace = _pace(trainer, point)
+            found.append((meter(device)[0], trainer.batch_size, pace))
+            if room == math.inf and (point or pace * trainer.batch_size > _PATIENCE):
+                break
     except torch.OutOfMemoryError:
-        if meter.limit() is None:  # nobody knows what would fit
+        if room == math.inf:  # nobody knows what would fit
             raise
-        return math.inf, math.inf, trainer.batch_size if trainer else whole.training.batch_size
-    return float(meter.peak() or 0), pace, trainer.batch_size
+        return math.inf, trainer.batch_size if trainer else training.batch_size, math.inf
+    return *max(found)[:2], fmean(pace for *_, pace in found)
 
 
 def _pace(trainer: Trainer, point: int) -> float:
-    """Play steps with all that is due at times, and without it, in turn; return seconds an image.
+    """Play steps without and with all that is due at times, in turn; return seconds an image.
 
-    The first step is not counted, unless a CPU is so slow that it says enough.
+    The first step is not counted, unless a CPU is so slow that it says enough. Terms of several
+    intervals count as if all had the shortest. To leave the ticks is to end this part of the run.
     """
-    rows, lazy, before, total = list[float](), set[int](), 0.0, trainer.total_nimg
-    trainer.nimg = now = point
-    for tick in trainer.ticks(1):
-        images = tick.nimg - now
-        rows.append((tick.wall_sec - before) / images)
-        slow, before = tick.wall_sec > _PATIENCE, tick.wall_sec
-        phases = trainer.experiment.algorithm.phases(trainer.view)
-        lazy = {term.interval for phase in phases for term in phase.terms} - {1}
-        enough = sum(rows[1:]) * images > _ENOUGH and len(rows) > 1 + bool(lazy)
-        now = tick.nimg if total is None or tick.nimg < total else point  # as data is read ahead
-        trainer.step, trainer.nimg = (len(rows) + 1) % 2, now
-        if enough or (slow and trainer.device.type == "cpu"):
-            trainer.total_nimg = 0  # the ticks end
-    steps = range(min(math.lcm(*lazy), 10_000))
-    share = fmean(any(step % every == 0 for every in lazy) for step in steps) if lazy else 0.5
-    plain = rows[2::2] or rows[1:] or rows
-    return share * median(rows[1::2] or rows) + (1 - share) * median(plain)
+    rows, ticks = list[float](), trainer.ticks(1)
+    while len(rows) < 3 or sum(rows[1:]) < _ENOUGH:
+        trainer.step, trainer.nimg, before = len(rows) % 2, point, trainer.clock.wall_sec
+        next(ticks)
+        rows.append(trainer.clock.wall_sec - before)
+        if rows[0] > _PATIENCE and trainer.device.type == "cpu":
+            break
+    phases = trainer.experiment.algorithm.phases(trainer.view)
+    share = 1 / min((t.interval for p in phases for t in p.terms if t.interval > 1), default=2)
+    mean = share * median(rows[2::2] or rows) + (1 - share) * median(rows[1::2] or rows)
+    return mean / (trainer.nimg - point)
 
 
 def _length(training: Training, pace: float) -> str:
@@ -205,8 +180,8 @@ def _length(training: Training, pace: float) -> str:
     if training.minutes:
         return f"{training.minutes:g} min are about {_rough(training.minutes * 0.06 / pace)} kimg"
     seconds = training.kimg * 1000 * pace
-    size, unit = next(u for u in ((3600, "h"), (60, "min"), (0, "s")) if seconds >= u[0])
-    return f"{training.kimg:,g} kimg take about {_rough(seconds / (size or 1))} {unit}"
+    size, unit = (3600, "h") if seconds >= 3600 else (60, "min") if seconds >= 60 else (1, "s")
+    return f"{training.kimg:,g} kimg take about {_rough(seconds / size)} {unit}"
 
 
 def _rough(value: float) -> str:

@@ -73,7 +73,7 @@ _PROGAN = Recipe(
         "training.ema_halflife_kimg": 10,
     },
     presets={
-        "quick": {},
+        "quick": {"training.resolution": 32},
         "paper": {
             "loss": "wgan",
             "regularizer": ["gp", "drift"],

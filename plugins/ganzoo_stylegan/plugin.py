@@ -73,7 +73,11 @@ _STYLEGAN = Recipe(
         "training.ema_halflife_kimg": 10,
     },
     presets={
-        "quick": {"training.kimg": 60},
+        "quick": {
+            "optimizer.generator.learning_rate": 3e-3,
+            "optimizer.discriminator.learning_rate": 3e-3,
+            "training.resolution": 32,
+        },
         "lite": {
             "generator.z_dim": 256,
             "generator.width": 64,

@@ -18,7 +18,7 @@ from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
 from ganzoo.training import checkpoint
 from ganzoo.training.device import TOLERANCE, disagreement
-from ganzoo.training.rehearsal import Memory, rehearse
+from ganzoo.training.rehearsal import memory, rehearse
 from ganzoo.training.skeleton import digest
 from ganzoo.training.trainer import Trainer
 
@@ -161,7 +161,7 @@ def test_a_run_planned_for_eight_gib_stays_within_nine_tenths_of_them(
     built = build.outline(resolve(REGISTRY, name, sets=sets), REGISTRY, {"dataset": data})
     made = built.with_data(data)  # type: ignore[arg-type]
 
-    assert Memory(card).limit() == pytest.approx(8 * GIB, rel=1e-3)
+    assert memory(card)[1] == pytest.approx(8 * GIB, rel=1e-3)
     training, note = rehearse(made, card)
     trainer = Trainer(replace(made, training=training), card, total_nimg=40_000)
     trainer.nimg = 39_999

@@ -1,17 +1,19 @@
 """A rehearsal: what it tells, what it chooses for a card, and that it leaves nothing behind."""
 
-import builtins
 import gc
-import importlib
+import math
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from tiny import TinyDiscriminator, experiment
+from tiny import TinyDiscriminator, TinyLoss, experiment
 from torch import Tensor, nn
 from zoo import REGISTRY, Pictures, least, size_of
 
@@ -23,30 +25,29 @@ from ganzoo.hookspecs import hookimpl
 from ganzoo.interfaces import Regularizer, Schedule
 from ganzoo.plan import resolve
 from ganzoo.rundir import RunDir
-from ganzoo.training import rehearsal
+from ganzoo.training import checkpoint, rehearsal, ticks
 from ganzoo.training.experiment import Experiment
-from ganzoo.training.rehearsal import rehearse
+from ganzoo.training.rehearsal import memory, rehearse
 from ganzoo.training.skeleton import digest
 from ganzoo.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 GIB = 2**30
+SEEN: list[int] = []
+PLAYED: list[tuple[int, int]] = []
+NOW = [0.0]
 
 
 class Card:
     """Eight GiB, of which the images that a judge sees at once take a share each."""
 
-    seen = 0
+    def __init__(self, mib_an_image: int) -> None:
+        self._each = mib_an_image * 2**20
 
-    def __init__(self, mib_an_image: int, total: int = 8 * GIB) -> None:
-        self._each, self._total = mib_an_image * 2**20, total
-
-    def limit(self) -> int:
-        return self._total
-
-    def peak(self) -> int:
-        most, Card.seen = Card.seen * self._each, 0
-        return most
+    def __call__(self, device: torch.device) -> tuple[float, float]:
+        most = float(max(SEEN, default=0) * self._each)
+        SEEN.clear()
+        return most, 8.0 * GIB
 
 
 class Judge(TinyDiscriminator):
@@ -59,8 +60,20 @@ class Judge(TinyDiscriminator):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         if len(images) > self.most:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        Card.seen = max(Card.seen, len(images))
+        SEEN.append(len(images))
         return super().forward(images, labels)
+
+
+class Watch(Schedule):
+    """Notes every step; may play more of a batch from half of the run on."""
+
+    def __init__(self, end: int = 8) -> None:
+        self.end = end
+
+    @hookimpl
+    def step_start(self, run: RunView) -> None:
+        PLAYED.append((run.nimg, run.step))
+        run.set_batch_size(self.end if run.nimg >= (run.total_nimg or math.inf) // 2 else 8)
 
 
 @pytest.fixture(autouse=True)
@@ -70,15 +83,36 @@ def _brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
-    Card.seen = 0
+    SEEN.clear()
+    PLAYED.clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let time pass only where a test says so."""
+    now = SimpleNamespace(perf_counter=lambda: NOW[0], process_time=lambda: 0.0)
+    monkeypatch.setattr(ticks, "time", now)
+
+
+class SlowLoss(TinyLoss):
+    """Takes so many seconds for each image that is real."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        NOW[0] += self.seconds * len(real)
+        return super().discriminator(real, fake)
 
 
 def on_card(judge: nn.Module, batch: int = 32, **settings: Any) -> Experiment:
     made = experiment(training={"batch_size": batch, **settings})
-    return replace(made, networks={**made.networks, "discriminator": judge})
+    generator = made.networks["generator"]
+    generator.norm = nn.Identity()  # which would need company
+    return replace(made, networks={"generator": generator, "discriminator": judge})
 
 
-def of_recipe(name: str, *sets: str, side: int | None = None) -> Experiment:
+def of_recipe(name: str, *sets: str, side: int | None = None, **add: list[str]) -> Experiment:
     recipe = REGISTRY.find("recipe", name).recipe
     networks = {k: REGISTRY.find(k, str(recipe.parts[k])) for k in ("generator", "discriminator")}
     small = [f"{k}.{n}={v}" for k, entry in networks.items() for n, v in least(entry).items()]
@@ -87,6 +121,7 @@ def of_recipe(name: str, *sets: str, side: int | None = None) -> Experiment:
         REGISTRY,
         name,
         sets=[*small, "training.batch_size=4", "training.kimg=0.04", *sets],
+        add=add,
         overrides={"training.resolution": side},
     )
     data = Pictures(side)
@@ -104,17 +139,32 @@ def ended(made: Experiment, *, rehearsed: bool) -> str:
     return digest({k: v for k, v in trainer.state_dict().items() if k != "clock"})
 
 
-@pytest.mark.parametrize("name", ["dcgan", "sngan", "cgan", "progan", "stylegan-lite"])
-def test_a_run_with_a_rehearsal_is_bit_for_bit_the_run_without(name: str) -> None:
-    assert ended(of_recipe(name), rehearsed=True) == ended(of_recipe(name), rehearsed=False)
+@pytest.mark.parametrize(
+    ("name", "regularizers"),
+    [
+        ("dcgan", []),
+        ("sngan", ["lecam"]),
+        ("gan", ["dragan"]),
+        ("progan", []),
+        ("stylegan-lite", []),
+    ],
+)
+def test_a_run_with_a_rehearsal_is_bit_for_bit_the_run_without(
+    name: str, regularizers: list[str]
+) -> None:
+    makes = partial(of_recipe, name, regularizer=regularizers)
+
+    assert ended(makes(), rehearsed=True) == ended(makes(), rehearsed=False)
 
 
 def test_the_batch_is_cut_until_it_fits_the_card_and_a_sentence_says_so() -> None:
     training, note = rehearse(on_card(Judge(), kimg=25_000.0), CPU, Card(480))
 
     assert training.micro_batch_size == 8
-    assert note.startswith("batch 32 needs 15.0 GiB of the 7.2 GiB there are: played as 4 x 8; ")
-    assert "25,000 kimg take about " in note
+    assert note.startswith(
+        "batch 32 needs 15.0 GiB of the 7.2 GiB there are: played as 4 x 8"
+        " (--set training.micro_batch_size=8); 25,000 kimg take about "
+    )
     assert note.endswith(" and 3.8 GiB of memory")
 
 
@@ -130,21 +180,30 @@ def test_a_batch_for_which_the_card_has_no_room_at_all_is_cut_too() -> None:
     training, note = rehearse(on_card(Judge(most=10)), CPU, Card(100))
 
     assert training.micro_batch_size == 8
-    assert note.startswith("batch 32 needs more than the 7.2 GiB there are: played as 4 x 8; ")
+    assert note.startswith("batch 32 needs more than the 7.2 GiB there are: played as 4 x 8 ")
 
 
 @pytest.mark.parametrize(
     ("batch", "mixes", "expected"),
-    [(20, False, 5), (20, True, 4), (24, True, 4), (64, True, 4), (25, False, 5)],
+    [(20, False, 5), (20, True, 4), (24, True, 4), (64, True, 4), (25, True, 5), (6, True, 3)],
 )
-def test_a_judge_that_compares_images_keeps_its_groups_of_four(
+def test_images_that_see_each_other_stay_in_groups_of_four_where_they_can(
     batch: int, mixes: bool, expected: int
 ) -> None:
-    judge = Judge(most=5, mixes_samples=mixes)
-    training, note = rehearse(on_card(judge, batch), CPU, Card(1))
+    made = on_card(Judge(most=5, mixes_samples=mixes), batch)
+    training, note = rehearse(made, CPU, Card(1))
 
     assert training.micro_batch_size == expected
-    assert (f"the discriminator mixes {expected} at a time" in note) == mixes
+    assert (f", mixing {expected} images at a time; " in note) == mixes
+
+
+def test_a_batch_norm_mixes_images_whether_it_says_so_or_not() -> None:
+    made = on_card(Judge(most=3))
+    assert rehearse(made, CPU, Card(1))[0].micro_batch_size == 2
+
+    made.networks["generator"].norm = nn.BatchNorm1d(16)
+    with pytest.raises(MachineError, match="even in parts of 4;"):
+        rehearse(made, CPU, Card(1))
 
 
 def test_what_fits_in_no_way_is_refused_with_three_cures() -> None:
@@ -152,8 +211,8 @@ def test_what_fits_in_no_way_is_refused_with_three_cures() -> None:
         rehearse(on_card(Judge()), CPU, Card(9 * 1024))
 
     assert str(refused.value) == (
-        "at 4 px batch 32 needs 18.0 GiB of the 7.2 GiB there are, even in parts of 2;"
-        " use --resolution 2, --set training.precision=bf16 or --device cpu"
+        "at 4 px batch 32 needs 9.0 GiB of the 7.2 GiB there are, even in parts of 1;"
+        " use a smaller --resolution, --precision bf16 or --device cpu"
     )
 
 
@@ -162,25 +221,17 @@ def test_a_micro_batch_that_was_set_is_played_as_it_was_set() -> None:
 
     assert training.micro_batch_size == 16  # 7.5 of 8 GiB, more than would be planned
     assert note.startswith("300 kimg take about ")
-    with pytest.raises(MachineError, match="even in parts of 16"):
+    with pytest.raises(MachineError) as refused:
         rehearse(on_card(Judge(most=8), micro_batch_size=16), CPU, Card(1))
-
-
-class Growing(Schedule):
-    """The batch is larger from half of the run on."""
-
-    def __init__(self, end: int) -> None:
-        self.end = end
-
-    @hookimpl
-    def step_start(self, run: RunView) -> None:
-        assert run.total_nimg is not None
-        run.set_batch_size(self.end if run.nimg >= run.total_nimg // 2 else 8)
+    assert str(refused.value) == (
+        "at 4 px batch 32 needs more than the 8.0 GiB there are, even in parts of 16; use a"
+        " smaller --resolution, --precision bf16 or --set training.micro_batch_size=8"
+    )
 
 
 @pytest.mark.parametrize(("end", "micro"), [(64, 16), (8, None)])
 def test_a_schedule_that_makes_the_end_dearer_is_seen(end: int, micro: int | None) -> None:
-    made = replace(on_card(Judge(), batch=8), schedules={"growing": Growing(end)})
+    made = replace(on_card(Judge(), batch=8), schedules={"watch": Watch(end)})
 
     training, note = rehearse(made, CPU, Card(300))
 
@@ -188,61 +239,78 @@ def test_a_schedule_that_makes_the_end_dearer_is_seen(end: int, micro: int | Non
     assert ("batch 64 needs 18.8 GiB" in note) == (end == 64)
 
 
+def test_an_end_for_which_there_is_no_room_is_named_by_its_own_batch() -> None:
+    made = replace(on_card(Judge(most=16), batch=8), schedules={"watch": Watch(64)})
+
+    training, note = rehearse(made, CPU, Card(1))
+
+    assert training.micro_batch_size == 16
+    assert note.startswith("batch 64 needs more than the 7.2 GiB there are: played as 4 x 16 ")
+
+
 def test_networks_that_grow_are_rehearsed_as_large_as_they_become() -> None:
-    class Pixels:
-        """A card whose memory is what a convolution of the last stage takes."""
-
-        most = 0
-
-        def limit(self) -> int:
-            return 2 * GIB
-
-        def peak(self) -> int:
-            most, Pixels.most = Pixels.most, 0
-            return most
+    def pixels(device: torch.device) -> tuple[float, float]:
+        """Say what the outputs of the largest layer take."""
+        most = float(max(SEEN, default=0))
+        SEEN.clear()
+        return most, 2.0 * GIB
 
     def watch(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        Pixels.most = max(Pixels.most, output.numel() * 2**16)  # 16 Ki numbers: one GiB
+        SEEN.append(output.numel() * 2**15)  # 32 Ki numbers: one GiB
 
     sets = ("schedule.progressive.stage_kimg=0.01", "schedule.progressive.fade_kimg=0.005")
-    made = of_recipe("progan", *sets, side=32)
+    made = of_recipe("progan", *sets, "training.batch_size=8", side=32)
     for layer in made.networks["discriminator"].modules():
         if not list(layer.children()):
             layer.register_forward_hook(watch)
     short = replace(made, training=replace(made.training, kimg=0.01))  # never leaves 8 px
 
-    assert rehearse(short, CPU, Pixels())[0].micro_batch_size is None
-    assert rehearse(made, CPU, Pixels())[0].micro_batch_size == 2
+    assert rehearse(short, CPU, pixels)[0].micro_batch_size is None
+    assert rehearse(made, CPU, pixels)[0].micro_batch_size == 4
 
 
 class Lazy(Regularizer):
-    on = ("discriminator",)
-    acted: list[int]
+    """Acts every fourth step, and then takes long."""
 
-    def __init__(self) -> None:
-        self.interval, self.weight = 4, 1.0
+    on = ("discriminator",)
+    interval = 4
+    weight = 1.0
 
     def penalty(self, play: Play) -> Tensor:
-        STEPS.append(play.step)
+        NOW[0] += 0.128
         return play.real_logits * 0
 
 
-STEPS: list[int] = []
+@pytest.mark.usefixtures("clock")
+def test_a_lazy_penalty_costs_its_share_of_the_steps() -> None:
+    made = replace(experiment(loss=SlowLoss(0.004)), regularizers={"lazy": Lazy()})
+
+    note = rehearse(made, CPU)[1]  # (0.032 + 0.128 / 4) seconds for 8 images
+
+    assert note.startswith("300 kimg take about 40 min and ")
 
 
-def test_steps_with_and_without_a_lazy_penalty_are_played() -> None:
-    class Watch(Schedule):
-        @hookimpl
-        def step_start(self, run: RunView) -> None:
-            played.append(run.step)
+@pytest.mark.usefixtures("clock")
+def test_steps_are_played_with_all_that_is_due_and_without_at_start_end_and_middle() -> None:
+    made = experiment(loss=SlowLoss(0.004), schedules={"watch": Watch(80)})
+    note = rehearse(made, CPU, Card(1))[1]
 
-    played: list[int] = []
-    STEPS.clear()
-    made = experiment(regularizers={"lazy": Lazy()}, schedules={"watch": Watch()})
-    rehearse(made, CPU)
+    assert [step for _, step in PLAYED] == [0, 1, 0] * 3
+    assert [nimg for nimg, _ in PLAYED] == [0] * 3 + [299_999] * 3 + [150_000] * 3
+    assert note.startswith("300 kimg take about 20 min")
 
-    assert set(played) == {0, 1}
-    assert set(STEPS) == {0}
+    PLAYED.clear()
+    rehearse(made, CPU)  # memory does not matter
+
+    assert [nimg for nimg, _ in PLAYED] == [0] * 3 + [299_999] * 3
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_slow_processor_plays_one_step() -> None:
+    made = experiment(loss=SlowLoss(1.0), schedules={"watch": Watch(80)})
+
+    assert rehearse(made, CPU)[1].startswith("300 kimg take about 83 h")
+    assert PLAYED == [(0, 0)]
 
 
 def test_a_processor_says_time_and_memory_and_keeps_the_batch() -> None:
@@ -275,46 +343,33 @@ def test_lengths_are_said_roughly(pace: float, minutes: float | None, said: str)
 
 
 def test_a_run_bounded_by_minutes_is_told_how_far_it_comes() -> None:
-    made = experiment(training={"minutes": 20.0}, schedules={"growing": Endless()})
+    made = experiment(training={"minutes": 20.0}, schedules={"watch": Watch(80)})
 
     assert rehearse(made, CPU)[1].startswith("20 min are about ")
-
-
-class Endless(Schedule):
-    @hookimpl
-    def step_start(self, run: RunView) -> None:
-        assert run.total_nimg is None
+    assert {nimg for nimg, _ in PLAYED} == {0}
 
 
 def test_where_memory_cannot_be_measured_the_time_is_said_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real_import = builtins.__import__
+    here = memory(CPU)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "win32")
+        there = memory(CPU)
+        patched.setattr(sys, "platform", "darwin")
+        in_bytes = memory(CPU)
 
-    def without(name: str, *rest: Any, **words: Any) -> Any:
-        if name == "resource":
-            raise ImportError(name)
-        return real_import(name, *rest, **words)
+    note = rehearse(experiment(), CPU, lambda device: there)[1]
 
-    monkeypatch.setattr(builtins, "__import__", without)
-    try:
-        note = importlib.reload(rehearsal).rehearse(experiment(), CPU)[1]
-    finally:
-        monkeypatch.undo()
-        importlib.reload(rehearsal)
-
+    assert there == memory(torch.device("mps")) == (0, math.inf)
+    assert here[0] / in_bytes[0] == pytest.approx(1024, rel=0.1)
     assert note.split()[5:] in (["s"], ["min"], ["h"])
-    assert rehearsal.Memory(torch.device("mps")).peak() is None
 
 
-def test_a_part_that_fails_on_a_copy_costs_the_plan_and_not_the_run() -> None:
-    class Single(Schedule):
+def test_a_part_that_fails_on_a_copy_costs_the_forecast_and_not_the_run() -> None:
+    class Single(Watch):
         def __deepcopy__(self, memo: dict[int, Any]) -> "Single":
             raise TypeError("there is only one of me")
-
-        @hookimpl
-        def step_start(self, run: RunView) -> None:
-            pass
 
     made = experiment(schedules={"single": Single()})
     training, note = rehearse(made, CPU)
@@ -323,21 +378,29 @@ def test_a_part_that_fails_on_a_copy_costs_the_plan_and_not_the_run() -> None:
     assert note == "time and memory cannot be foretold: TypeError('there is only one of me')"
 
 
-@pytest.mark.parametrize(
-    ("free", "share", "expected"), [(5, 1.0, 7), (70, 0.1, 8), (70, None, 72)]
-)
-def test_the_limit_of_a_card_is_what_is_free_or_ours_within_our_share(
-    free: int, share: float | None, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * GIB, 80 * GIB))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 2 * GIB)
-    name = "get_per_process_memory_fraction"
-    if share is None:  # an older torch
-        monkeypatch.delattr(torch.cuda, name)
-    else:
-        monkeypatch.setattr(torch.cuda, name, {None: share}.__getitem__)
+def test_no_room_where_nobody_knows_how_much_there_is_costs_the_forecast_only() -> None:
+    training, note = rehearse(on_card(Judge(most=8)), CPU)
 
-    assert rehearsal.Memory(torch.device("cuda")).limit() == expected * GIB
+    assert training.micro_batch_size is None
+    assert "cannot be foretold" in note
+
+
+@pytest.mark.parametrize(("free", "share", "expected"), [(5, 1.0, 7), (70, 0.1, 8)])
+def test_the_limit_of_a_card_is_what_is_free_or_ours_within_our_share(
+    free: int, share: float, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {
+        "mem_get_info": (free * GIB, 80 * GIB),
+        "memory_reserved": 2 * GIB,
+        "max_memory_allocated": 3 * GIB,
+        "get_per_process_memory_fraction": share,
+        "empty_cache": None,
+        "reset_peak_memory_stats": None,
+    }
+    for name, value in said.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
+
+    assert memory(torch.device("cuda")) == (3 * GIB, expected * GIB)
 
 
 class Notes:
@@ -355,43 +418,53 @@ class Notes:
         return [event.what for event in self.events if isinstance(event, Waiting)]
 
 
-def test_a_run_is_rehearsed_once_keeps_what_was_chosen_and_is_not_rehearsed_on_resume(
+SETS = ("dataset.count=40", "generator.width=8", "discriminator.width=8", "training.batch_size=8")
+
+
+def trained(out: Path, *sets: str) -> tuple[RunDir, Notes]:
+    notes = Notes()
+    plan = resolve(REGISTRY, "gan", sets=[*SETS, "training.kimg=0.04", *sets])
+    done = runner.train(plan, REGISTRY, out=out, device="cpu", observers=[notes])
+    return RunDir.open(done.run), notes
+
+
+def last_state(run: RunDir) -> str:
+    groups = checkpoint.load(run.checkpoints).groups
+    return digest({k: v for k, v in groups.items() if k != "clock"})
+
+
+def test_a_whole_run_ends_the_same_whether_it_is_rehearsed_or_not(tmp_path: Path) -> None:
+    loud, told = trained(tmp_path)
+    quiet, untold = trained(tmp_path, "training.rehearse=false")
+
+    assert len(told.said()) == 1
+    assert told.waits()[-1] == "playing a few steps on a copy"
+    assert untold.said() == []
+    assert untold.waits() == told.waits()[:-1]
+    assert last_state(loud) == last_state(quiet)
+
+
+def test_a_run_keeps_what_was_chosen_and_is_not_rehearsed_on_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Small:
-        def __init__(self, device: torch.device) -> None:
-            self.tries = 0
+    calls: list[torch.device] = []
 
-        def limit(self) -> int:
-            return GIB
+    def small(device: torch.device) -> tuple[float, float]:
+        calls.append(device)  # before and after each try; the second fits
+        return (1.0 if len(calls) < 4 else 0.5) * GIB, 1.0 * GIB
 
-        def peak(self) -> int:
-            self.tries += 1
-            return GIB if self.tries < 4 else GIB // 2  # twice a try: the second fits
-
-    monkeypatch.setattr(rehearsal, "Memory", Small)
-    sets = ["dataset.count=40", "generator.width=8", "discriminator.width=8"]
-    sets += ["training.batch_size=8", "training.kimg=0.04"]
-    notes = Notes()
-    plan = resolve(REGISTRY, "gan", sets=sets)
-    done = runner.train(plan, REGISTRY, out=tmp_path, device="cpu", observers=[notes])
-    run = RunDir.open(done.run)
+    monkeypatch.setattr(runner, "rehearse", partial(rehearse, meter=small))
+    run, notes = trained(tmp_path)
     chosen = run.config.read_text(encoding="utf-8")
 
     assert tomllib.loads(chosen)["training"]["micro_batch_size"] == 4
-    assert "micro_batch_size = 4 # fits the device" in chosen
+    assert "micro_batch_size = 4 # rehearsal" in chosen
     assert len(notes.said()) == 1
-    assert "played as 2 x 4; 0.04 kimg take about " in notes.said()[0]
+    assert "played as 2 x 4 (--set training.micro_batch_size=4)" in notes.said()[0]
 
-    notes = Notes()
-    runner.resume(run, REGISTRY, device="cpu", observers=[notes], kimg="+0.04")
+    again = Notes()
+    runner.resume(run, REGISTRY, device="cpu", observers=[again], kimg="+0.04")
 
-    assert notes.said() == []
-    assert len(notes.waits()) == 1
+    assert again.said() == []
+    assert len(again.waits()) == 1
     assert tomllib.loads(run.config.read_text())["training"]["micro_batch_size"] == 4
-
-    quiet = Notes()
-    plan = resolve(REGISTRY, "gan", sets=[*sets, "training.rehearse=false"])
-    runner.train(plan, REGISTRY, out=tmp_path, device="cpu", observers=[quiet])
-
-    assert quiet.said() == []
