@@ -99,7 +99,7 @@ _PROGAN = Recipe(
     step="ganzoo_progan.step:step",
     reading=(
         "D(real) starts at 0.5 and rises to about 0.65, D(fake) mirrors it. Both jump where a"
-        " stage or a fade begins, as networks and images change and optimizers begin anew. Pictures"
+        " stage or a fade begins: networks and images change, and optimizers begin anew. Pictures"
         " are mosaics at first; a new stage looks worse than the one before until its fade is"
         " over. D acc near 100 % for long: raise regularizer.r1.weight."
     ),
