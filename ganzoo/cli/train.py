@@ -30,7 +30,9 @@ _MANY = ("regularizer", "augment")
 
 @click.command("train")
 @click.argument("name", required=False)
-@click.option("-d", "--dataset", metavar="NAME|FOLDER", help="A data set, or your own pictures.")
+@click.option(
+    "-d", "--dataset", metavar="NAME|FOLDER|ZIP", help="A data set, or your own pictures."
+)
 @click.option("--data-root", metavar="DIR", help="Where the data set's files lie.")
 @click.option("--preset", metavar="NAME", help="One of the model's presets: quick, paper.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting.")

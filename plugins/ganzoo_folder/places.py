@@ -147,7 +147,7 @@ Place: TypeAlias = Disk | Zip
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    return PurePosixPath(name.lstrip("/")).parts
+    return PurePosixPath(name.replace("\\", "/").lstrip("/")).parts  # as old Windows tools pack
 
 
 def _must_suit(member: ZipInfo) -> None:

@@ -155,6 +155,19 @@ def test_a_worker_that_is_killed_is_one_sentence_when_it_is_missed(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_stops_a_run_stops_no_worker_before_the_step_is_done(number: signal.Signals) -> None:
+    streamed, resident = Streamed(Noise(), "cpu", seed=3, workers=2), Noise().resident()
+    for start in (0, 4):  # of one worker and the other, so that both are ready
+        streamed.batch(start, 4)
+    for process in multiprocessing.active_children():
+        os.kill(int(process.pid or 0), number)
+
+    for start in range(8, 400, 4):
+        _same(streamed.batch(start, 4), resident.batch(start, 4))
+    streamed.close()
+
+
 class Slow(Noise):
     def __call__(self, index: int) -> Tensor:
         time.sleep(60)

@@ -245,3 +245,16 @@ def test_a_missing_zip_names_its_neighbour(photos: Path, monkeypatch: pytest.Mon
 
     with pytest.raises(DataError, match=r"^\./photo\.zip does not exist.*mean \./photos\.zip\?$"):
         Folder(path="./photo.zip").describe()
+
+
+def test_a_zip_of_an_old_windows_tool_keeps_its_classes(photos: Path) -> None:
+    paths = [_picture(photos / name, value) for value, name in enumerate(["a.png", "b.png"])]
+    target = photos.with_suffix(".zip")
+    with zipfile.ZipFile(target, "w") as archive:
+        for path, kind in zip(paths, ("cats", "dogs"), strict=True):
+            info = zipfile.ZipInfo("x")
+            info.filename = f"{kind}\\{path.name}"
+            archive.writestr(info, path.read_bytes())
+
+    assert Folder(path=str(target)).describe().class_names == ("cats", "dogs")
+    assert Folder(path=str(target)).load()[0][:, 0, 0, 0].tolist() == [0, 1]
