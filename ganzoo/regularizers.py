@@ -32,8 +32,9 @@ class R1(Regularizer):
     rule of StyleGAN2-ADA for a batch of 32: 0.0002 times the pixels, over the batch.
 
     References: Which Training Methods for GANs do actually Converge?, eq. 9 (Mescheder et al.,
-    2018), https://arxiv.org/abs/1801.04406; the rule: Training Generative Adversarial Networks
-    with Limited Data, appendix C (Karras et al., 2020), https://arxiv.org/abs/2006.06676
+    2018), https://arxiv.org/abs/1801.04406; the rule is that of the authors' code of Training
+    Generative Adversarial Networks with Limited Data (Karras et al., 2020),
+    https://arxiv.org/abs/2006.06676
     """
 
     input_grads: ClassVar[tuple[str, ...]] = ("real",)

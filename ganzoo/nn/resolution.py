@@ -22,3 +22,16 @@ def check_resolution(network: str, resolution: int, sizes: Sequence[int]) -> Non
     listed = f"{', '.join(most)} or {last}" if most else last
     nearest = min(sizes, key=lambda size: (abs(size - resolution), -size))
     raise FitError(f"{network} makes {listed}, not {resolution}. Nearest: --resolution {nearest}")
+
+
+def doubling_widths(resolution: int, width: int, max_width: int, smallest: int = 4) -> list[int]:
+    """Return the channels of every map from ``smallest`` pixels to the resolution.
+
+    Args:
+        resolution: Pixels per side of the largest map.
+        width: Its channels; each smaller map has twice as many.
+        max_width: Channels that no map exceeds.
+        smallest: Pixels per side of the smallest map.
+    """
+    last = (resolution // smallest).bit_length() - 1
+    return [min(width << (last - level), max_width) for level in range(last + 1)]

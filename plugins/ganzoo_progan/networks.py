@@ -20,7 +20,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import LabelEmbedding, need_labels
 from ganzoo.nn.equalized import ROOT_OF_TWO, EqualizedConv2d, EqualizedLinear, pixel_norm
-from ganzoo.nn.resolution import check_resolution
+from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.nn.stddev import MinibatchStddev
 from ganzoo.options import Opt
 from ganzoo.types import Features, Images, Labels, Latents, Logits
@@ -114,7 +114,8 @@ class ProgressiveGenerator(nn.Module):
         max_width: MaxWidth = 128,
     ) -> None:
         super().__init__()
-        widths = _widths(env.resolution, width, max_width)
+        check_resolution("progan", env.resolution, SIZES)
+        widths = doubling_widths(env.resolution, width, max_width)
         self.z_dim = z_dim
         self.embedding = LabelEmbedding(env.num_classes, z_dim)
         self.first = EqualizedLinear(
@@ -183,7 +184,8 @@ class ProgressiveDiscriminator(nn.Module):
         group: Annotated[int, Opt("images compared by minibatch stddev", ge=1)] = 4,
     ) -> None:
         super().__init__()
-        widths = _widths(env.resolution, width, max_width)
+        check_resolution("progan", env.resolution, SIZES)
+        widths = doubling_widths(env.resolution, width, max_width)
         self.num_classes = env.num_classes
         self.colours = nn.ModuleList(
             EqualizedConv2d(env.channels, each, 1, gain=ROOT_OF_TWO) for each in widths
@@ -237,10 +239,3 @@ def _convolution(inward: int, outward: int) -> EqualizedConv2d:
 
 def _doubled(maps: Maps) -> Doubled:
     return interpolate(maps, scale_factor=2)
-
-
-def _widths(resolution: int, width: int, max_width: int) -> list[int]:
-    """Return the channels of every map, the smallest map first."""
-    check_resolution("progan", resolution, SIZES)
-    last = (resolution // SMALLEST).bit_length() - 1
-    return [min(width << (last - stage), max_width) for stage in range(last + 1)]

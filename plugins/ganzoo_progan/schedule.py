@@ -70,7 +70,7 @@ class Progressive(Schedule):
 
     @hookimpl
     def run_start(self, run: RunView) -> None:
-        """Remember the batch of the settings, and see to it that real images are small."""
+        """Remember the batch of the settings; from now on real images have the stage's detail."""
         if self._batch_size is None:
             self._batch_size = run.batch_size
         run.add_real_transform(self.shown)

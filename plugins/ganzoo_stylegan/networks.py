@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganzoo.interfaces import Env
 from ganzoo.nn.equalized import EqualizedConv2d, EqualizedLinear
-from ganzoo.nn.resolution import check_resolution
+from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.nn.stddev import MinibatchStddev
 from ganzoo.options import Opt
 from ganzoo.types import Features, Images, Labels, Latents, Logits
@@ -79,7 +79,8 @@ class StyleGenerator(nn.Module):
         ] = None,
     ) -> None:
         super().__init__()
-        widths = _widths(env.resolution, width, max_width)
+        check_resolution("stylegan", env.resolution, SIZES)
+        widths = doubling_widths(env.resolution, width, max_width)
         usual = 0.9 if env.resolution >= 128 else 0.0
         self.z_dim, self.style_mixing = z_dim, usual if style_mixing is None else style_mixing
         self.map = Mapping(z_dim, env.num_classes, z_dim, mapping_layers)
@@ -194,7 +195,8 @@ class StyleDiscriminator(nn.Module):
         label_layers: Annotated[int, Opt("layers that map a label", ge=1)] = 8,
     ) -> None:
         super().__init__()
-        widths = _widths(env.resolution, width, max_width)
+        check_resolution("stylegan", env.resolution, SIZES)
+        widths = doubling_widths(env.resolution, width, max_width)
         most = widths[0]
         self.colours = EqualizedConv2d(env.channels, widths[-1], 1)
         self.blocks = nn.ModuleList(
@@ -249,10 +251,3 @@ class HalvingBlock(nn.Module):
             return hidden
         both: Tensor = (hidden + self.shortcut(halved(maps))) * 0.5**0.5
         return both
-
-
-def _widths(resolution: int, width: int, max_width: int) -> list[int]:
-    """Return the channels of every map, the smallest map first."""
-    check_resolution("stylegan", resolution, SIZES)
-    last = (resolution // SMALLEST).bit_length() - 1
-    return [min(width << (last - level), max_width) for level in range(last + 1)]
