@@ -52,7 +52,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     )
     monkeypatch.setitem(sys.modules, "networks_light", module)
     monkeypatch.setitem(sys.modules, "other_light", other)
-    sources = [Source("std", "ganzoo.standard", "torch-ganzoo")]
+    sources = [Source("std", "ganzoo_standard.plugin", "torch-ganzoo")]
     sources += [Source("digits", "ganzoo_digits.plugin", "torch-ganzoo")]
     sources += [Source("folder", "ganzoo_folder.plugin", "torch-ganzoo")]
     sources += [Source("networks", "networks_light", "torch-ganzoo")]

@@ -284,7 +284,7 @@ def test_a_plugin_that_imports_torch_while_registering_is_named(
 
 
 def test_the_standard_parts_are_well_described() -> None:
-    registry = Registry([Source("std", "ganzoo.standard", "torch-ganzoo")])
+    registry = Registry([Source("std", "ganzoo_standard.plugin", "torch-ganzoo")])
     assert registry.plugins["std"].notes == {}
     assert {entry.kind for entry in registry.components()} == {
         "loss", "regularizer", "schedule", "algorithm",
@@ -294,7 +294,7 @@ def test_the_standard_parts_are_well_described() -> None:
 
 def test_the_light_rooms_import_nothing_heavy() -> None:
     code = (
-        "import sys, ganzoo.plan, ganzoo.standard\n"
+        "import sys, ganzoo.plan, ganzoo_standard.plugin\n"
         "from ganzoo.registry import Registry; Registry.discover(only='')\n"
         "from ganzoo import recipe; recipe('a', 'b', {})\n"
         "print([m for m in ('torch', 'numpy', 'rich', 'PIL') if m in sys.modules])"

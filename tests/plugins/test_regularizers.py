@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ganzoo.algorithm import D, Draw, G, Phase, Play, RunView, Term
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Env, Regularizer
-from ganzoo.regularizers import R1, R2, Dragan, Drift, GradientPenalty, LeCam, WeightClip
 from ganzoo.training.skeleton import digest
 from ganzoo.training.trainer import Trainer
+from ganzoo_standard.regularizers import R1, R2, Dragan, Drift, GradientPenalty, LeCam, WeightClip
 
 ENV = Env((1, 2, 2))
 PIXELS = 4

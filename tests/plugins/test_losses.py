@@ -7,7 +7,7 @@ import torch
 
 from ganzoo.errors import FitError
 from ganzoo.interfaces import Env, Loss
-from ganzoo.losses import (
+from ganzoo_standard.losses import (
     Hinge,
     LeastSquares,
     Minimax,

@@ -8,7 +8,7 @@ import pytest
 from ganzoo.algorithm import D, G, RunView
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Env, Schedule
-from ganzoo.schedules import Cosine, Decay
+from ganzoo_standard.schedules import Cosine, Decay
 
 ENV = Env((1, 32, 32))
 

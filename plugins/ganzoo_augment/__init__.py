@@ -1,0 +1,1 @@
+"""Augmentations for little data: DiffAugment and ADA."""

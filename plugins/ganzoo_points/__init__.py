@@ -1,0 +1,1 @@
+"""Points in the plane, whose modes can be counted."""

@@ -1,0 +1,1 @@
+"""Standard losses, penalties and schedules, which recipes share."""
