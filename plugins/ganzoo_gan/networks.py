@@ -11,8 +11,8 @@ from ganzoo.nn.resolution import check_resolution
 from ganzoo.options import Opt
 from ganzoo.types import Images, Labels, Latents, Logits
 
-SIZES = (28, 32, 64)
-"""Pixels per side; above, almost all parameters would sit in one layer."""
+SIZES = (28, 32, 64, 1)
+"""Pixels per side; above, almost all parameters would sit in one layer. 1 is for points."""
 
 
 @final

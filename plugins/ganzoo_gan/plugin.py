@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ganzoo import Component, Recipe, hookimpl
 
-_SIZES = (28, 32, 64)
+_SIZES = (28, 32, 64, 1)
 _PAPER = "Generative Adversarial Nets (Goodfellow et al., 2014), https://arxiv.org/abs/1406.2661"
 
 

@@ -157,7 +157,7 @@ def test_list_shows_models_and_data_sets(capsys: Said) -> None:
     out = capsys.readouterr().out
     assert out.splitlines()[0].split() == ["model", "year", "idea", "sizes", "from"]
     assert re.search(r"  dcgan +2015", out)
-    assert "28-64   built in" in out
+    assert "1-64    built in" in out
     assert "data sets: digits" in out
 
 
