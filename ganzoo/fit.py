@@ -3,7 +3,9 @@
 A rule reads what parts declare or do; none knows a part by its name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import filter as filter_names
+from fnmatch import fnmatch
 
 import torch
 from torch import nn
@@ -29,6 +31,7 @@ def check(built: Outline) -> list[str]:
                     f" {built.name('algorithm')} has {', '.join(built.algorithm.players)}"
                 )
     _check_calls(built)
+    _check_frozen(built)
     _check_extras(built, given=_check_shapes(built))
     return _warnings(built)
 
@@ -53,6 +56,26 @@ def _check_calls(built: Outline) -> None:
                     f"schedule {name} calls {method} of every {role} it drives, and"
                     f" {built.name(role)} has none; choose another {role}, or --schedule none"
                 )
+
+
+def _check_frozen(built: Outline) -> None:
+    """Refuse patterns of frozen parameters that name none, or all that a player has."""
+    patterns = built.plan.training.frozen
+    for player, roles in built.algorithm.players.items() if patterns else ():
+        names = [f"{role}.{name}" for role in roles for name, _ in _parameters(built, role)]
+        if all(any(fnmatch(name, each) for each in patterns) for name in names):
+            raise FitError(f"training.frozen: nothing is left for the {player} to learn")
+    every = [f"{role}.{n}" for role in built.networks for n, _ in _parameters(built, role)]
+    for each in patterns:
+        if not filter_names(every, each):
+            raise FitError(
+                f"training.frozen: no parameter is called {each!r}; they are called"
+                f" {every[0]}, {every[1]} ... {every[-1]}"
+            )
+
+
+def _parameters(built: Outline, role: str) -> Iterable[tuple[str, nn.Parameter]]:
+    return built.networks[role].named_parameters()
 
 
 def _check_slope(built: Outline) -> None:
@@ -129,6 +152,13 @@ def _warnings(built: Outline) -> list[str]:
             f" slope at {' and '.join(_unbounded(built))} images;"
             " add --regularizer r1 --regularizer r2"
         )
+    if built.loss is not None and (built.loss.paired or built.loss.needs_bounded_slope):
+        notes += [
+            f"augment {name} reads the sign of logits, and loss {built.name('loss')} only compares"
+            f" them, so 0 means nothing; use --set augment.{name}.target=none"
+            for name, part in built.augments.items()
+            if part.reads_sign
+        ]
     notes += _deaf(built)
     mixing = ["discriminator"] if mixes else []
     mixing += ["loss"] if built.loss is not None and built.loss.mixes_samples else []

@@ -146,7 +146,13 @@ class Regularizer(ABC):
 
 
 class Augment(ABC):
-    """A differentiable change of images before the discriminator sees them, real or fake."""
+    """A differentiable change of images before the discriminator sees them, real or fake.
+
+    Attributes:
+        reads_sign: It takes the sign of real logits for a verdict; not every loss gives one.
+    """
+
+    reads_sign: bool = False
 
     @abstractmethod
     def __call__(self, images: Images, rng: torch.Generator) -> Images:

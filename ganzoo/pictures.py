@@ -1,4 +1,7 @@
-"""Pictures for people: a grid of images as one PNG file, a walk as an animation and as frames."""
+"""Pictures for people: a grid of images as one PNG file, a walk as an animation and as frames.
+
+Points of the plane are no pictures; they are drawn into one.
+"""
 
 import io
 import math
@@ -10,20 +13,22 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.files import write_aside
-from ganzoo.types import Pixels
+from ganzoo.types import POINT, Pixels
 
 
 def grid(pixels: Pixels, columns: int | None = None, gap: int = 1) -> Tensor:
-    """Lay images out in rows.
+    """Lay images out in rows, and points where they lie.
 
     Args:
-        pixels: Images, [n, c, h, w].
+        pixels: Images, [n, c, h, w]; of points, see :func:`scatter`.
         columns: Images in a row; None for a square.
         gap: Grey pixels between images.
 
     Returns:
         One image, uint8 [height, width, c].
     """
+    if pixels.shape[1:] == POINT:
+        return scatter(pixels)
     n, channels, height, width = pixels.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
@@ -37,6 +42,20 @@ def grid(pixels: Pixels, columns: int | None = None, gap: int = 1) -> Tensor:
         left = gap + index % columns * (width + gap)
         sheet[:, top : top + height, left : left + width] = image
     return sheet.permute(1, 2, 0).contiguous()
+
+
+def scatter(pixels: Pixels) -> Tensor:
+    """Draw points into one picture of the plane, brighter where more of them lie.
+
+    Args:
+        pixels: Points, [n, 2, 1, 1]; each of their bytes is a column or a row.
+
+    Returns:
+        One image, uint8 [256, 256, 1].
+    """
+    x, y = pixels.flatten(1).cpu().long().unbind(1)
+    counts = torch.bincount((255 - y) * 256 + x, minlength=256 * 256).view(256, 256, 1)
+    return (20 + 235 * (1 - 0.6**counts)).byte()
 
 
 def save_png(path: Path, sheet: Tensor, *, zoom: int = 1) -> None:
@@ -87,4 +106,5 @@ def _picture(sheet: Tensor, zoom: int) -> Image.Image:
 
 def save_grid(path: Path, pixels: Pixels, columns: int | None = None) -> None:
     """Write a grid of images, small ones enlarged so that a person can see them."""
-    save_png(path, grid(pixels, columns), zoom=zoom_to(64, pixels.shape[-1]))
+    zoom = 2 if pixels.shape[1:] == POINT else zoom_to(64, pixels.shape[-1])
+    save_png(path, grid(pixels, columns), zoom=zoom)

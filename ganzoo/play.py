@@ -4,7 +4,7 @@ A node (real, fake, logits ...) is kept for the phase; a :class:`Draw` (images, 
 what the generator made of them) lives from one new batch to the next. No GAN is named here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -266,6 +266,22 @@ class RunView(Protocol):
 
     def set_rate(self, player: str, factor: float) -> None:
         """Set a player's learning rate to its setting times ``factor``."""
+
+    def betas(self, player: str) -> tuple[float, float]:
+        """Return the decay of both moments of a player's optimizer, as its settings say."""
+
+    def set_betas(self, player: str, betas: tuple[float, float]) -> None:
+        """Set the decay of both moments of a player's optimizer."""
+
+    @property
+    def penalties(self) -> Collection[str]:
+        """Names of the regularizers."""
+
+    def set_weight(self, penalty: str, factor: float) -> None:
+        """Set the weight of a regularizer's penalty to its setting times ``factor``."""
+
+    def set_ema_halflife(self, kimg: float) -> None:
+        """Set the half-life of the averaged generator; 0 copies."""
 
     def add_real_transform(self, transform: Callable[[Images], Images]) -> None:
         """Pass every later real batch through ``transform``."""

@@ -36,6 +36,7 @@ from ganzoo.training.experiment import RealImages
 from ganzoo.training.rehearsal import rehearse
 from ganzoo.training.ticks import Tick
 from ganzoo.training.trainer import Trainer
+from ganzoo.transfer import begun
 
 
 @final
@@ -65,7 +66,7 @@ class Session:
     def picture(self, trainer: Trainer) -> None:
         """Write the grid of the averaged generator."""
         classes = self.built.env.num_classes
-        count = sheet_count(classes)
+        count = sheet_count(classes, self.built.env.image_shape)
         pixels = sample(trainer.average.network, range(count), labels_for(count, classes))
         path = self.run.sample(trainer.nimg)
         for target in (path, self.run.latest_sample):
@@ -113,8 +114,8 @@ def train(
         GanzooError: Whatever goes wrong; see :mod:`ganzoo.errors`.
     """
     built = build.outline(plan, registry, objects)
-    built = with_length(built, epochs, steps)
-    chosen, notes = _choose_device(built, device)
+    built = begun(with_length(built, epochs, steps), runs_root(out))
+    chosen, notes = devices.choose(built.networks, built.env, built.z_dim, device)
     model, dataset = short(plan.model), built.dataset_name
     run = RunDir.create(runs_root(out), f"{model}-{dataset}")
     with run.hold():
@@ -169,7 +170,7 @@ def resume(
         loaded = checkpoint.load(run.checkpoints, start)
         plan = longer(Plan.from_file(registry, run.config), kimg, minutes, run, loaded.nimg)
         built = build.outline(plan, registry, objects)
-        chosen, notes = _choose_device(built, device)
+        chosen, notes = devices.choose(built.networks, built.env, built.z_dim, device)
         notes += [f"checkpoint {name} was not used: {why}" for name, why in loaded.rejected]
         before = info.get("environment", {})
         now = environment(chosen)
@@ -206,7 +207,7 @@ def _open(session: Session, chosen: torch.device) -> RealImages:
         session.notes.append(data.in_words(built.dataset_name))
     check_data(run, data.fingerprint())
     if session.saved < 0:
-        shown = sheet_count(0)
+        shown = sheet_count(0, built.info.image_shape)
         step = max(1, data.count // shown)
         save_grid(run.real_sample, data.pixels(range(0, data.count, step)[:shown]))
     return data
@@ -306,24 +307,6 @@ def _stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _choose_device(built: Outline, name: str | None) -> tuple[torch.device, list[str]]:
-    """Return the device, and what to say about the ones that were passed over."""
-    notes: list[str] = []
-    for candidate in devices.candidates(name):
-        if candidate.type == "cpu" or name not in (None, "auto"):
-            if name in (None, "auto") and not notes and devices.card_present():
-                notes.append(f"an NVIDIA card is here, but {devices.why_no_cuda()}")
-            return candidate, notes
-        off = devices.disagreement(built.networks, built.env, built.z_dim, candidate)
-        if off <= devices.TOLERANCE:
-            return candidate, notes
-        notes.append(
-            f"{devices.in_words(candidate)} is not used: its gradients differ from the CPU's by"
-            f" {off:.1e} (--device {candidate} uses it all the same)"
-        )
-    return torch.device("cpu"), notes
 
 
 def _started(session: Session, trainer: Trainer) -> Started:

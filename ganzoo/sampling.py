@@ -11,10 +11,13 @@ from ganzoo.algorithm import images_of
 from ganzoo.data.pixels import to_pixels
 from ganzoo.errors import RecipeError
 from ganzoo.interfaces import Styled
-from ganzoo.types import Labels, Latents, Pixels
+from ganzoo.types import POINT, Labels, Latents, Pixels
 
 BATCH = 64
 """Pictures made at once."""
+
+POINTS = 2500
+"""Points of a sheet; as many are customary where their modes are counted."""
 
 MOST_COLUMNS = 16
 """Classes up to which a grid has a column for each."""
@@ -31,8 +34,10 @@ def sheet_columns(num_classes: int) -> int | None:
     return num_classes if 0 < num_classes <= MOST_COLUMNS else None
 
 
-def sheet_count(num_classes: int) -> int:
-    """Return how many pictures a grid has that nobody gave a number for."""
+def sheet_count(num_classes: int, image_shape: tuple[int, int, int]) -> int:
+    """Return how many pictures a grid has that nobody gave a number for; of points, many."""
+    if image_shape == POINT:
+        return POINTS
     return (sheet_columns(num_classes) or 8) * 8
 
 

@@ -28,3 +28,6 @@ Features: TypeAlias = Float[Tensor, "n f"]
 
 Values: TypeAlias = Float[Tensor, "*any"]
 """Numbers that the trainer will average: one a sample, one a patch, or one in all."""
+
+POINT = (2, 1, 1)
+"""The shape of an image that is a point of the plane: x and y are its channels; y points up."""

@@ -12,8 +12,9 @@ from ganzoo.discovery import Source
 from ganzoo.errors import RecipeError
 from ganzoo.hookspecs import hookimpl
 from ganzoo.options import schema
-from ganzoo.plan import Optimizer, Plan, Training, resolve
+from ganzoo.plan import Plan, resolve
 from ganzoo.registry import Registry
+from ganzoo.settings import Optimizer, Training
 from ganzoo.spec import Component, Recipe, component, recipe
 
 PARTS = {"generator": "small", "discriminator": "small", "loss": "ns", "regularizer": ["r1"]}

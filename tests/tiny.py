@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.adversarial import Adversarial
 from ganzoo.interfaces import Env, Loss
-from ganzoo.plan import Optimizer, Training
+from ganzoo.settings import Optimizer, Training
 from ganzoo.training.experiment import Experiment
 
 SHAPE = (1, 4, 4)

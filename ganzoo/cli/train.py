@@ -23,6 +23,7 @@ _TRAINING = (
     "minutes",
     "resolution",
     "conditional",
+    "init_from",
 )
 _ONE = ("dataset", "loss", "generator", "discriminator")
 _MANY = ("regularizer", "augment")
@@ -53,6 +54,8 @@ _MANY = ("regularizer", "augment")
 @click.option("--discriminator", metavar="NAME", help="Another discriminator.")
 @click.option("--regularizer", multiple=True, metavar="NAME", help="One more; none clears.")
 @click.option("--augment", multiple=True, metavar="NAME", help="One more; none clears.")
+@click.option("--init-from", metavar="RUN", help="Begin with the networks of a run, RUN@NIMG.")
+@click.option("--freeze", multiple=True, metavar="NAME", help="Parameters that never change.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the run's folder.")
@@ -96,6 +99,8 @@ def plan_of(registry: Registry, said: Mapping[str, Any]) -> Plan:
         RecipeError: An unknown name or setting.
     """
     overrides = {f"training.{key}": said[key] for key in _TRAINING if said[key] is not None}
+    if said["freeze"]:
+        overrides["training.frozen"] = said["freeze"]
     if said["data_root"] is not None:
         overrides["dataset.root"] = said["data_root"]
     return resolve(

@@ -67,6 +67,30 @@ def card_present() -> bool:
     return listed.returncode == 0 and b"GPU" in listed.stdout
 
 
+def choose(
+    networks: Mapping[str, nn.Module], env: Env, z_dim: int, name: str | None
+) -> tuple[torch.device, list[str]]:
+    """Return the device to train on, and what to say about the ones that were passed over.
+
+    Raises:
+        MachineError: As :func:`candidates`.
+    """
+    notes: list[str] = []
+    for candidate in candidates(name):
+        if candidate.type == "cpu" or name not in (None, "auto"):
+            if name in (None, "auto") and not notes and card_present():
+                notes.append(f"an NVIDIA card is here, but {why_no_cuda()}")
+            return candidate, notes
+        off = disagreement(networks, env, z_dim, candidate)
+        if off <= TOLERANCE:
+            return candidate, notes
+        notes.append(
+            f"{in_words(candidate)} is not used: its gradients differ from the CPU's by"
+            f" {off:.1e} (--device {candidate} uses it all the same)"
+        )
+    return torch.device("cpu"), notes
+
+
 def in_words(device: torch.device) -> str:
     """Return a device for people: ``cuda:0 NVIDIA H200``, ``cpu (2 threads)``."""
     if device.type == "cuda":

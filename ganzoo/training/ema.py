@@ -33,20 +33,23 @@ class Average:
         network: The network that is followed.
         halflife_kimg: See :func:`half_life_decay`; None copies the network.
         ramp: See :func:`half_life_decay`.
+
+    Attributes:
+        halflife_kimg: In force; a schedule may change it.
     """
 
     def __init__(
         self, network: nn.Module, halflife_kimg: float | None, ramp: float | None
     ) -> None:
         self.network = copy.deepcopy(network).requires_grad_(requires_grad=False)
-        self._halflife_kimg, self._ramp = halflife_kimg, ramp
+        self.halflife_kimg, self._ramp = halflife_kimg, ramp
 
     @torch.no_grad()
     def update(self, network: nn.Module, *, batch_size: int, nimg: int) -> None:
         """Follow the network by one step."""
         decay = 0.0
-        if self._halflife_kimg is not None:
-            decay = half_life_decay(batch_size, self._halflife_kimg, nimg, self._ramp)
+        if self.halflife_kimg is not None:
+            decay = half_life_decay(batch_size, self.halflife_kimg, nimg, self._ramp)
         ours: list[Tensor] = list(self.network.parameters())
         theirs: list[Tensor] = list(network.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - decay)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from ganzoo.algorithm import Algorithm
 from ganzoo.interfaces import Augment, Env, Loss, Regularizer, Schedule
-from ganzoo.plan import Optimizer, Training
+from ganzoo.settings import Optimizer, Training
 from ganzoo.types import Images, Labels
 
 
@@ -51,6 +52,15 @@ class Experiment:
     data: RealImages
     training: Training
     optimizers: Mapping[str, Optimizer]
+
+    def frozen(self) -> dict[str, nn.Parameter]:
+        """Return the parameters that never change, by ``role.name``."""
+        return {
+            f"{role}.{name}": parameter
+            for role, network in self.networks.items()
+            for name, parameter in network.named_parameters()
+            if any(fnmatch(f"{role}.{name}", each) for each in self.training.frozen)
+        }
 
     def parts(self) -> dict[str, object]:
         """Return every part by its dotted slot, in the order run hooks are called."""

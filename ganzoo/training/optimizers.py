@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganzoo.errors import CheckpointError
-from ganzoo.plan import Optimizer as Settings
+from ganzoo.settings import Optimizer as Settings
 
 
 def pack_optimizer(optimizer: Optimizer, names: Mapping[int, str]) -> dict[str, Any]:
@@ -151,6 +151,14 @@ def _name(parameter: Tensor, names: Mapping[int, str]) -> str:
             " owns; train parameters of the networks only"
         )
     return names[id(parameter)]
+
+
+def change_betas(optimizer: Optimizer, betas: tuple[float, float]) -> None:
+    """Change the decay of both moments, where an optimizer keeps what it was made with."""
+    named = {"betas": betas, "alpha": betas[1], "momentum": betas[0]}
+    for group in optimizer.param_groups:
+        name = next(name for name in named if name in group)
+        group[name] = named[name]
 
 
 def make_optimizer(

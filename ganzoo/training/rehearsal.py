@@ -16,7 +16,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.errors import MachineError
-from ganzoo.plan import Training
+from ganzoo.settings import Training
 from ganzoo.training.experiment import Experiment
 from ganzoo.training.trainer import Trainer
 

@@ -5,6 +5,7 @@ Nothing is printed, saved or scored here, and inside the loop nothing waits for 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, final
 
 import pluggy
@@ -57,6 +58,8 @@ class Trainer:
         for part in experiment.parts().values():
             if isinstance(part, nn.Module):
                 part.to(device)
+        for parameter in experiment.frozen().values():
+            parameter.requires_grad_(False)
         self.average = Average(
             self.networks[experiment.algorithm.samples_from],
             training.ema_halflife_kimg,
@@ -64,6 +67,8 @@ class Trainer:
         )
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.rates = dict.fromkeys(experiment.algorithm.players, 1.0)
+        self.betas = {player: each.betas for player, each in experiment.optimizers.items()}
+        self.weights: dict[str, float] = {}  # factors of penalties, where a schedule set one
         for player in experiment.algorithm.players:
             self.reset_optimizer(player)
         self.real_transforms: list[Callable[[Images], Images]] = []
@@ -148,7 +153,7 @@ class Trainer:
 
     def reset_optimizer(self, player: str) -> None:
         """Forget a player's moments."""
-        settings = self.experiment.optimizers[player]
+        settings = replace(self.experiment.optimizers[player], betas=self.betas[player])
         self.optimizers[player] = make_optimizer(settings, self._parameters(player), self.device)
         self.set_rate(player, self.rates[player])
 
@@ -173,6 +178,9 @@ class Trainer:
             "nimg": self.nimg,
             "batch_size": self.batch_size,
             "rates": dict(self.rates),
+            "betas": dict(self.betas),
+            "weights": dict(self.weights),
+            "ema_halflife_kimg": self.average.halflife_kimg,
             "readings": self.readings.state_dict(),
             "parts": parts,
         }
@@ -200,6 +208,8 @@ class Trainer:
         extra = groups["extra"]
         self.step, self.nimg = extra["step"], extra["nimg"]
         self.batch_size, self.rates = extra["batch_size"], dict(extra["rates"])
+        self.betas, self.weights = dict(extra["betas"]), dict(extra["weights"])
+        self.average.halflife_kimg = extra["ema_halflife_kimg"]
         for player, optimizer in self.optimizers.items():
             unpack_optimizer(optimizer, self._names(player), groups["optimizers"][player])
         self.readings.load_state_dict(extra["readings"], self.device)
@@ -259,14 +269,13 @@ class Trainer:
         self.nimg += size
         micro = self.experiment.training.micro_batch_size or len(real)
         told = labels if self.experiment.env.num_classes else None
-        whole = len(real) <= micro
         return [
             Draw(
                 generator,
                 real[i : i + micro],
                 None if told is None else told[i : i + micro],
                 z[i : i + micro],
-                share_fakes=whole,
+                share_fakes=len(real) <= micro,
             )
             for i in range(0, len(real), micro)
         ]
@@ -295,23 +304,25 @@ class Trainer:
             with self.precision.autocast():
                 values = term.value(play)
             mean = values.float().mean() if values.dtype != torch.float64 else values.mean()
-            total = total + mean * (term.weight * term.interval)
+            factor = term.weight * term.interval * self.weights.get(term.name, 1.0)
+            total = total + mean * factor
             play.log({f"{symbol} {term.name}": mean})
         return total
 
     @contextmanager
     def _frozen(self, roles: tuple[str, ...]) -> Iterator[None]:
-        for role in roles:
-            self.networks[role].requires_grad_(requires_grad=False)
+        moving = [p for role in roles for p in self.networks[role].parameters() if p.requires_grad]
+        for parameter in moving:
+            parameter.requires_grad_(False)
         try:
             yield
         finally:
-            for role in roles:
-                self.networks[role].requires_grad_(requires_grad=True)
+            for parameter in moving:
+                parameter.requires_grad_(True)
 
     def _parameters(self, player: str) -> list[nn.Parameter]:
         roles = self.experiment.algorithm.players[player]
-        return [p for role in roles for p in self.networks[role].parameters()]
+        return [p for role in roles for p in self.networks[role].parameters() if p.requires_grad]
 
     def _names(self, player: str) -> dict[int, str]:
         roles = self.experiment.algorithm.players[player]

@@ -1,6 +1,6 @@
 """What run hooks may see and do: a narrow window on the trainer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, final, runtime_checkable
 
 import torch
@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from ganzoo.errors import FitError, did_you_mean
 from ganzoo.interfaces import Env
+from ganzoo.training.ema import Average
 from ganzoo.training.experiment import Experiment
+from ganzoo.training.optimizers import change_betas
 from ganzoo.training.streams import Streams
 from ganzoo.training.ticks import Readings
 from ganzoo.types import Images
@@ -27,6 +29,10 @@ class Steered(Protocol):
     networks: dict[str, nn.Module]
     streams: Streams
     readings: Readings
+    average: Average
+    optimizers: dict[str, torch.optim.Optimizer]
+    betas: dict[str, tuple[float, float]]
+    weights: dict[str, float]
     real_transforms: list[Callable[[Images], Images]]
 
     def reset_optimizer(self, player: str) -> None:
@@ -82,9 +88,7 @@ class View:
             FitError: There is no such role.
         """
         networks = self._trainer.networks
-        if role not in networks:
-            raise FitError(f"this run has no network {role!r}.{did_you_mean(role, networks)}")
-        return networks[role]
+        return networks[_known("network", role, networks)]
 
     def rng(self, name: str) -> torch.Generator:
         """Return a named random stream."""
@@ -102,6 +106,43 @@ class View:
         """Set a player's learning rate to its setting times ``factor``."""
         self._trainer.set_rate(player, factor)
 
+    def betas(self, player: str) -> tuple[float, float]:
+        """Return the decay of both moments of a player's optimizer, as its settings say.
+
+        Raises:
+            FitError: There is no such player.
+        """
+        optimizers = self._trainer.experiment.optimizers
+        return optimizers[_known("player", player, optimizers)].betas
+
+    def set_betas(self, player: str, betas: tuple[float, float]) -> None:
+        """Set the decay of both moments of a player's optimizer.
+
+        Raises:
+            FitError: There is no such player.
+        """
+        change_betas(
+            self._trainer.optimizers[_known("player", player, self._trainer.betas)], betas
+        )
+        self._trainer.betas[player] = betas
+
+    @property
+    def penalties(self) -> Collection[str]:
+        """Names of the regularizers."""
+        return self._trainer.experiment.regularizers
+
+    def set_weight(self, penalty: str, factor: float) -> None:
+        """Set the weight of a regularizer's penalty to its setting times ``factor``.
+
+        Raises:
+            FitError: There is no such regularizer.
+        """
+        self._trainer.weights[_known("regularizer", penalty, self.penalties)] = factor
+
+    def set_ema_halflife(self, kimg: float) -> None:
+        """Set the half-life of the averaged generator; 0 copies."""
+        self._trainer.average.halflife_kimg = kimg
+
     def add_real_transform(self, transform: Callable[[Images], Images]) -> None:
         """Pass every later real batch through ``transform``."""
         self._trainer.real_transforms.append(transform)
@@ -109,3 +150,10 @@ class View:
     def log(self, name: str, value: Tensor) -> None:
         """Note a scalar for the trace."""
         self._trainer.readings.add(name, value)
+
+
+def _known(what: str, name: str, among: Collection[str]) -> str:
+    """Return a name that there is."""
+    if name not in among:
+        raise FitError(f"this run has no {what} {name!r}.{did_you_mean(name, among)}")
+    return name

@@ -12,7 +12,8 @@ from zoo import REGISTRY, Pictures, least
 
 from ganzoo import build
 from ganzoo.outline import Outline
-from ganzoo.plan import Optimizer, resolve
+from ganzoo.plan import resolve
+from ganzoo.settings import Optimizer
 from ganzoo.spec import Recipe
 from ganzoo.training.streams import Streams
 from ganzoo.training.trainer import Trainer

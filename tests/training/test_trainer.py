@@ -12,6 +12,7 @@ from ganzoo.algorithm import Play, RunView
 from ganzoo.errors import DivergedError, FitError
 from ganzoo.hookspecs import hookimpl
 from ganzoo.interfaces import Augment, Loss, Regularizer, Schedule
+from ganzoo.settings import Optimizer
 from ganzoo.training.ranks import Ranks
 from ganzoo.training.skeleton import digest
 from ganzoo.training.trainer import Trainer
@@ -188,6 +189,104 @@ def test_hooks_of_the_run_s_own_parts_are_called_in_order() -> None:
 
     assert diary.said == ["start", "step 0", "step 1", "end None"]
     assert made.optimizers["generator"].param_groups[0]["lr"] == pytest.approx(5e-3)
+
+
+class Steers(Schedule):
+    """Sets everything a schedule can, as a function of the images shown, or once in a run."""
+
+    def __init__(self, *, once: bool = False) -> None:
+        self.once = once
+
+    @hookimpl
+    def step_start(self, run: RunView) -> None:
+        if self.once and run.step:
+            return
+        done = 0.25 if self.once else run.nimg / 160
+        for player in ("generator", "discriminator"):
+            run.set_betas(player, (run.betas(player)[0], 0.9 + 0.09 * done))
+        for name in run.penalties:
+            run.set_weight(name, 1 - done)
+        run.set_ema_halflife(0.1 * done)
+
+
+def test_a_schedule_sets_moments_weights_and_average() -> None:
+    made = trainer(total=160, regularizers={"slope": Slope(weight=0.5)}, schedules={"s": Steers()})
+    plain = trainer(total=160, regularizers={"slope": Slope(weight=0.5)})
+    for each in (made, plain):
+        each.nimg = 80
+        each.play_step()
+
+    for optimizer in made.optimizers.values():
+        assert optimizer.param_groups[0]["betas"] == pytest.approx((0.0, 0.945))
+    assert made.average.halflife_kimg == pytest.approx(0.05)
+    assert made.weights == {"slope": 0.5}
+    ours, theirs = (_slope_of_d(each) for each in (made, plain))
+    assert ours != theirs
+
+
+def _slope_of_d(made: Trainer) -> list[float]:
+    parameters = made.networks["discriminator"].parameters()
+    return [value for p in parameters if p.grad is not None for value in p.grad.flatten().tolist()]
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.25, 3.0])
+def test_the_weight_of_a_penalty_times_a_factor_is_that_weight(factor: float) -> None:
+    times = trainer(dtype=torch.float64, regularizers={"slope": Slope(weight=0.5)})
+    times.view.set_weight("slope", factor)
+    wrote = trainer(dtype=torch.float64, regularizers={"slope": Slope(weight=0.5 * factor)})
+    for each in (times, wrote):
+        each.play_step()
+
+    pairs = zip(_slope_of_d(times), _slope_of_d(wrote), strict=True)
+    assert all(one == pytest.approx(other, rel=1e-12, abs=1e-15) for one, other in pairs)
+
+
+@pytest.mark.parametrize(
+    ("use", "name", "expected"),
+    [("adam", "betas", (0.1, 0.95)), ("rmsprop", "alpha", 0.95), ("sgd", "momentum", 0.1)],
+)
+def test_an_optimizer_has_its_new_moments_also_after_it_forgot_the_old_ones(
+    use: Any, name: str, expected: Any
+) -> None:
+    said = dict.fromkeys(("generator", "discriminator"), Optimizer(use=use))
+    made = trainer(optimizers=said)
+    made.view.set_betas("generator", (0.1, 0.95))
+    assert made.optimizers["generator"].param_groups[0][name] == expected
+
+    made.view.reset_optimizer("generator")
+
+    assert made.optimizers["generator"].param_groups[0][name] == expected
+    assert made.optimizers["discriminator"].param_groups[0][name] != expected
+    assert made.view.betas("generator") == (0.0, 0.99)
+
+
+def test_what_a_schedule_cannot_set_is_named_with_what_it_may_mean() -> None:
+    view = trainer(regularizers={"slope": Slope()}).view
+    with pytest.raises(FitError, match=r"no regularizer 'slop'\.  Did you mean slope\?"):
+        view.set_weight("slop", 1.0)
+    with pytest.raises(FitError, match=r"no player 'generater'\.  Did you mean generator\?"):
+        view.set_betas("generater", (0.0, 0.9))
+    with pytest.raises(FitError, match="no player 'both'"):
+        view.betas("both")
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_what_schedules_set_goes_on_exactly_also_where_nobody_sets_it_again(once: bool) -> None:
+    def made(total: int, seed: int = 0) -> Trainer:
+        slope, steers = {"slope": Slope(weight=0.5)}, {"steers": Steers(once=once)}
+        return trainer(total, seed=seed, regularizers=slope, schedules=steers)
+
+    through, first, second = made(160), made(80), made(160, seed=9)
+    list(through.ticks(40))
+    list(first.ticks(40))
+    second.load_state_dict(first.state_dict())
+    second.reset_optimizer("generator")  # what is in force is known before a schedule speaks
+    assert second.optimizers["generator"].param_groups[0]["betas"][1] > 0.9
+    second.load_state_dict(first.state_dict())
+    list(second.ticks(40))
+
+    assert 0 < second.weights["slope"] < 1
+    assert state_of(second) == state_of(through)
 
 
 def test_an_augment_sees_real_and_fake_alike_and_draws_from_its_own_stream() -> None:
