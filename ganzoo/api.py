@@ -10,6 +10,7 @@ from typing import Any, final
 from PIL import Image
 from torch import nn
 
+from ganzoo.attention import LOOKED, attention
 from ganzoo.interfaces import Dataset, Observer
 from ganzoo.local import LocalDataset
 from ganzoo.made import class_of, load_generator, num_classes
@@ -127,6 +128,20 @@ class Run:
         labels = self._labels(len(rows) + len(columns), label)
         return mix(self.generator(), rows, columns, labels, layers=layers, psi=psi)
 
+    def attention(
+        self, seeds: Sequence[int] = range(LOOKED), *, label: int | str | None = None
+    ) -> Pixels:
+        """Draw what places of pictures look at, as :func:`ganzoo.attention.attention`.
+
+        Args:
+            seeds: One a row.
+            label: As :meth:`sample`.
+
+        Returns:
+            uint8 [rows * 6, 3, h, w] on the CPU: a picture and five maps a row.
+        """
+        return attention(self.generator(), seeds, self._labels(len(seeds), label))
+
     def _class(self, label: int | str | None) -> int | None:
         return None if label is None else class_of(self.rundir, str(label))
 
@@ -150,6 +165,7 @@ def train(
     seed: int | None = None,
     resolution: int | None = None,
     conditional: bool | None = None,
+    init_from: str | Path | None = None,
     device: str | None = None,
     out: str | Path | None = None,
     observers: Sequence[Observer] | None = None,
@@ -169,6 +185,7 @@ def train(
         seed: Of every random stream.
         resolution: Pixels per side.
         conditional: Tell both players the class.
+        init_from: Begin with the networks of a run, ``"last"`` or ``"7@300000"``.
         device: ``cpu``, ``cuda`` ...; None for the best there is.
         out: Where runs are kept; None for ``./runs``.
         observers: Who is shown ticks and events; None for lines on stderr.
@@ -182,6 +199,7 @@ def train(
     overrides = dict(settings or {})
     short: dict[str, Any] = {"seed": seed, "resolution": resolution, "conditional": conditional}
     short |= {"kimg": kimg, "minutes": minutes}
+    short |= {"init_from": None if init_from is None else str(init_from)}
     overrides |= {f"training.{k}": v for k, v in short.items() if v is not None}
     replace: dict[str, str] = {}
     add: dict[str, list[str]] = {}

@@ -44,6 +44,23 @@ def load_generator(
     info = run.read_info()
     generator_only = {"made_by": {"generator": info["made_by"]["generator"]}}
     check_local(generator_only, objects or {}, trust_code=True)  # -p named its file
+    path, _ = averaged(run, at)
+    plan = Plan.from_file(registry, run.config)
+    network = build.generator(registry, plan, env_of(info), objects)
+    network.load_state_dict(checkpoint.load_group(path, "generator_ema"))
+    return network.to(devices.candidates(device)[0]).eval()
+
+
+def averaged(run: RunDir, at: int | None = None) -> tuple[Path, int]:
+    """Return a checkpoint of a run, its folder and its moment, that an averaged generator is in.
+
+    Args:
+        run: The run.
+        at: The moment, in images shown; None for the newest.
+
+    Raises:
+        CheckpointError: There is no such checkpoint.
+    """
     moments = checkpoint.moments(run.checkpoints)
     if not moments:
         raise CheckpointError(
@@ -52,16 +69,14 @@ def load_generator(
     if at is not None and at not in moments:
         known = ", ".join(str(moment) for moment in moments)
         raise CheckpointError(f"{run.path.name} has no checkpoint at {at} images; it has {known}")
-    path = run.checkpoint(max(moments) if at is None else at)
-    plan = Plan.from_file(registry, run.config)
-    network = build.generator(registry, plan, env_of(info), objects)
-    network.load_state_dict(checkpoint.load_group(path, "generator_ema"))
-    return network.to(devices.candidates(device)[0]).eval()
+    nimg = max(moments) if at is None else at
+    return run.checkpoint(nimg), nimg
 
 
 def usual_count(run: RunDir, label: int | None) -> int:
     """Return how many pictures fill a grid of a run, of one class or of all."""
-    return sheet_count(0 if label is not None else num_classes(run))
+    env = env_of(run.read_info())
+    return sheet_count(env.num_classes if label is None else 0, env.image_shape)
 
 
 def class_of(run: RunDir, word: str) -> int:

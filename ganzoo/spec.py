@@ -25,6 +25,7 @@ MANY = ("regularizer", "augment", "schedule")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*$")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+_SHIPPED = re.compile(r"[A-Za-z_][\w.]*:[\w.-]+\.safetensors$")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Recipe:
         reading: How to read the trace of a healthy run, for ``info``.
         step: ``"package.module:function"``, one step as a straight line of plain PyTorch, which
             ``info --code`` prints; tests hold the trainer to it.
+        pretrained: ``"package:file.safetensors"``, a trained generator that the plugin ships, as
+            ``ganzoo export`` wrote it.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Recipe:
     aliases: tuple[str, ...] = ()
     reading: str = ""
     step: str = ""
+    pretrained: str = ""
 
     kind = "recipe"
 
@@ -111,6 +115,10 @@ class Recipe:
                 found.append(f"parts[{kind!r}] must be {'a list' if kind in MANY else 'one name'}")
         if self.step and not _TARGET.match(self.step):
             found.append(f"step {self.step!r} must look like 'package.module:function'")
+        if self.pretrained and not _SHIPPED.match(self.pretrained):
+            found.append(
+                f"pretrained {self.pretrained!r} must look like 'package:file.safetensors'"
+            )
         if not self.summary.strip():
             found.append("the summary is empty")
         return found

@@ -11,9 +11,10 @@ from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.main import as_typed
 from ganzoo.cli.screen import Cells, say, table
 from ganzoo.errors import RecipeError
-from ganzoo.plan import Optimizer, Plan, Training, resolve
+from ganzoo.plan import Plan, resolve
 from ganzoo.registry import Entry, Registry
-from ganzoo.spec import KINDS, Component
+from ganzoo.settings import Optimizer, Training
+from ganzoo.spec import KINDS, MANY, Component
 
 _INDENT = 17
 
@@ -123,6 +124,7 @@ def _description(registry: Registry, entry: Entry, program: str) -> list[str]:
     if not isinstance(item, Component):
         more = (f"ganzoo info {entry.id} --{view}" for view in ("code", "trace"))
         examples = [f"ganzoo train {entry.id}", *examples, *more]
+        examples += [f"ganzoo sample {entry.id} --pretrained"] if item.pretrained else []
     return [*lines, *_listed("try", [as_typed(each, program) for each in examples])]
 
 
@@ -160,7 +162,8 @@ def _settings(registry: Registry, entries: Iterable[Entry], plan: Plan | None) -
     """Print every setting as the classes declare it; the classes are imported."""
     if plan is None:
         for entry in entries:
-            _table(entry.kind, entry.name, registry.load(entry), {}, None)
+            slot = f"{entry.kind}.{entry.name}" if entry.kind in MANY else entry.kind
+            _table(slot, entry.name, registry.load(entry), {}, None)
         return
     for slot, entry in parts_of(registry, plan).items():
         _table(slot, entry.name, registry.load(entry), plan.parts[slot].settings, plan)

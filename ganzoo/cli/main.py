@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "Train a model.",
     "resume": "Go on with a run exactly where it stopped.",
     "sample": "Make pictures with a trained model.",
+    "export": "A trained generator as one file.",
     "runs": "Your runs.",
     "plugins": "What is installed, and what is wrong with it.",
 }

@@ -1,8 +1,10 @@
 """``ganzoo sample``: pictures from a trained model."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -10,7 +12,8 @@ import click
 from ganzoo.cli import wording
 from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.screen import remark, say
-from ganzoo.rundir import find, runs_root
+from ganzoo.registry import Registry
+from ganzoo.rundir import RunDir, find, runs_root
 
 
 @click.command("sample")
@@ -31,6 +34,7 @@ from ganzoo.rundir import find, runs_root
 )
 @click.option("--mix", is_flag=True, help="Mix styles: half of the seeds are rows, half columns.")
 @click.option("--layers", metavar="A-B", help="Of a mix, those of the column; the coarse half.")
+@click.option("--attention", is_flag=True, help="Draw what places of each picture look at.")
 @click.option(
     "-o",
     "--output",
@@ -39,6 +43,7 @@ from ganzoo.rundir import find, runs_root
     help="A .png grid, or .safetensors with images [n, c, h, w] and labels; of a walk .webp or"
     " a folder.",
 )
+@click.option("--pretrained", is_flag=True, help="RUN is a model: the one that came with it.")
 @click.option("--checkpoint", type=int, metavar="NIMG", help="The newest if not said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
 @click.option("--device", help="cpu, cuda, cuda:1, mps; the best there is if not said.")
@@ -56,7 +61,9 @@ def command(
     frames: int | None,
     mix: bool,
     layers: str | None,
+    attention: bool,
     output: Path | None,
+    pretrained: bool,
     checkpoint: int | None,
     out: Path | None,
     device: str | None,
@@ -69,40 +76,76 @@ def command(
 
     A style-based model keeps w between a seed and its picture: --psi pulls it to its mean, and
     --mix shows every row's picture with the w of the column's in some layers.
+
+    A model with self-attention shows with --attention, in colours, what five places of each
+    picture look at.
+
+    With --pretrained, RUN is the name of a model, and the pictures are of the trained generator
+    that came with it, here where you are.
     """
     numbers = seeds(seed, count)
     if frames is not None and not walk:
         raise click.UsageError("--frames is of a walk; add --walk")
     if layers is not None and not mix:
         raise click.UsageError("--layers is of a mix; add --mix")
-    if walk and mix:
-        raise click.UsageError("a walk does not mix; choose --walk or --mix")
-    found, registry = find(runs_root(out), run), asked.registry()
-    from ganzoo.made import class_of, make_pictures, usual_count
+    _only_one(walk=walk, mix=mix, attention=attention)
+    registry = asked.registry()
+    with _model(registry, run, out, pretrained=pretrained) as found:
+        from ganzoo.made import class_of, make_pictures, usual_count
 
-    chosen = None if label is None else class_of(found, label)
-    said: dict[str, Any] = {"label": chosen, "psi": psi, "device": device}
-    said |= {"output": output, "at": checkpoint}
-    if mix:
-        from ganzoo.styles import MIXED, make_mix
+        chosen = None if label is None else class_of(found, label)
+        said: dict[str, Any] = {"label": chosen, "psi": psi, "device": device}
+        said |= {"output": output, "at": checkpoint}
+        if pretrained and output is None:
+            said["output"] = Path(found.path.name + (".webp" if walk else ".png"))
+        if mix:
+            from ganzoo.styles import MIXED, make_mix
 
-        shown = numbers or seeds(seed, MIXED)
-        what = f"a mix of {len(shown)} pictures"
-        path = make_mix(found, registry, seeds=shown, layers=_layers(layers), **said)
-    elif walk:
-        from ganzoo.walk import FRAMES, STOPS, make_walk
+            shown = numbers or seeds(seed, MIXED)
+            what = f"a mix of {len(shown)} pictures"
+            path = make_mix(found, registry, seeds=shown, layers=_layers(layers), **said)
+        elif walk:
+            from ganzoo.walk import FRAMES, STOPS, make_walk
 
-        shown = numbers or seeds(seed, STOPS)
-        each = frames or FRAMES
-        what = f"a walk of {len(shown) * each} frames past {len(shown)} pictures"
-        path = make_walk(found, registry, seeds=shown, frames=each, **said)
-    else:
-        shown = numbers or seeds(seed, usual_count(found, chosen))
-        what = f"{wording.grouped(len(shown))} pictures"
-        path = make_pictures(found, registry, seeds=shown, **said)
+            shown = numbers or seeds(seed, STOPS)
+            each = frames or FRAMES
+            what = f"a walk of {len(shown) * each} frames past {len(shown)} pictures"
+            path = make_walk(found, registry, seeds=shown, frames=each, **said)
+        elif attention:
+            from ganzoo.attention import LOOKED, make_attention
+
+            shown = numbers or seeds(seed, LOOKED)
+            what = f"maps of attention in {len(shown)} pictures"
+            path = make_attention(found, registry, seeds=shown, **said)
+        else:
+            shown = numbers or seeds(seed, usual_count(found, chosen))
+            what = f"{wording.grouped(len(shown))} pictures"
+            path = make_pictures(found, registry, seeds=shown, **said)
     if not quiet:
         remark(f"{what} of {found.path.name}")
     say(str(path) if quiet else wording.shown_path(path))
+
+
+def _only_one(*, walk: bool, mix: bool, attention: bool) -> None:
+    """Refuse two things at once."""
+    if walk and mix:
+        raise click.UsageError("a walk does not mix; choose --walk or --mix")
+    if attention and (walk or mix):
+        raise click.UsageError("maps are of pictures alone; choose --attention, --walk or --mix")
+
+
+@contextmanager
+def _model(
+    registry: Registry, word: str, out: Path | None, *, pretrained: bool
+) -> Iterator[RunDir]:
+    """Yield the run of a word, or, where it is a model's name, the one that its plugin ships."""
+    if not pretrained:
+        yield find(runs_root(out), word)
+        return
+    from ganzoo.published import file_of, unpack
+
+    with TemporaryDirectory() as folder:
+        yield unpack(file_of(registry, word), Path(folder))
 
 
 def _layers(said: str | None) -> Sequence[int] | None:
