@@ -3,6 +3,8 @@
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ganzoo.nn.conditioning import ConditionalBatchNorm2d
+
 _BOUNDED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
 
 
@@ -16,9 +18,15 @@ def spectrally_normalize(network: nn.Module) -> None:
     The singular value is that of the kernel as a matrix [out, in * height * width], not of the
     convolution itself, which may stretch an image by up to the root of the kernel's places more.
 
+    The gains and biases of conditional norms stay as they are: they start from 0, which nothing
+    can scale to 1, and a norm before them makes their length matter.
+
     References: Spectral Normalization for Generative Adversarial Networks, Algorithm 1 (Miyato et
     al., 2018), https://arxiv.org/abs/1802.05957
     """
-    for layer in list(network.modules()):
-        if isinstance(layer, _BOUNDED):
+    layers = list(network.modules())
+    norms = [layer for layer in layers if isinstance(layer, ConditionalBatchNorm2d)]
+    free = {table for norm in norms for table in norm.children()}
+    for layer in layers:
+        if isinstance(layer, _BOUNDED) and layer not in free:
             spectral_norm(layer)
