@@ -26,7 +26,9 @@ _LEAST = {"width": 4, "max_width": 8, "z_dim": 5}
 
 def ways(entry: Entry) -> list[dict[str, Any]]:
     """Return the settings that make different networks of one class."""
-    return _WAYS.get((entry.kind, entry.name), [{}])
+    known = _WAYS.get((entry.kind, entry.name), [{}])
+    optional = "minibatch" in schema(REGISTRY.load(entry))
+    return [*known, {**known[-1], "minibatch": 3}] if optional else known
 
 
 def least(entry: Entry, **settings: Any) -> dict[str, Any]:
@@ -42,9 +44,17 @@ def small(entry: Entry, env: Env, **settings: Any) -> nn.Module:
     return made
 
 
+def awake(network: nn.Module) -> nn.Module:
+    """Return a network with its zeros drawn anew: behind a factor of 0 nothing has a slope."""
+    for parameter in network.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.5)
+    return network
+
+
 def size_of(*entries: Entry) -> int | None:
-    """Return the smallest resolution that all networks make; None where they share none."""
-    shared = set.intersection(*(set(entry.component.sizes) for entry in entries))
+    """Return the smallest resolution, of pictures, that all networks make; None for none."""
+    shared = set.intersection(*(set(entry.component.sizes) - {1} for entry in entries))
     return min(shared, default=None)
 
 

@@ -18,6 +18,7 @@ from ganzoo.nn.conditioning import (
     ProjectionHead,
     append_labels,
 )
+from ganzoo.nn.minibatch import MinibatchDiscrimination
 from ganzoo.nn.strided import (
     falling_layers,
     falling_widths,
@@ -31,6 +32,11 @@ from ganzoo.types import Features, Images, Labels, Latents, Logits
 
 Width = Annotated[int, Opt("channels of the first hidden map", ge=1)]
 """Of a discriminator."""
+
+Kernels = Annotated[
+    int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+]
+"""Of a discriminator too."""
 
 
 @final
@@ -94,21 +100,28 @@ class ConditionalGenerator(nn.Module):
 class ProjectionDiscriminator(nn.Module):
     """Strided convolutions to features, then a logit that is also an inner product with the class.
 
-    No norm: every image is judged alone, as penalties on the slope need it.
+    No norm, as penalties on the slope need it.
 
     Args:
         env: What is judged, and given what.
         width: Channels of the first hidden map; each map after has twice as many, up to 16 times.
+        minibatch: Kernels of minibatch discrimination before the logit; 0: none. How close an
+            image is to the others meets the class too: some classes are closer than others.
+
+    Attributes:
+        mixes_samples: Whether minibatch discrimination looks at the batch.
 
     References: cGANs with Projection Discriminator, section 3 (Miyato and Koyama, 2018),
     https://arxiv.org/abs/1802.05637
     """
 
-    def __init__(self, env: Env, *, width: Width = 64) -> None:
+    def __init__(self, env: Env, *, width: Width = 64, minibatch: Kernels = 0) -> None:
         super().__init__()
+        self.mixes_samples = minibatch > 0
         self.trunk, length = _trunk(env, width)
-        self.head = ProjectionHead(length, env.num_classes)
+        self.head = ProjectionHead(length + minibatch, env.num_classes)
         initialize_small(self)
+        self.minibatch = MinibatchDiscrimination(length, minibatch)
 
     def forward(self, images: Images, labels: Labels | None = None) -> Logits:
         """Return one logit an image.
@@ -116,7 +129,7 @@ class ProjectionDiscriminator(nn.Module):
         Raises:
             FitError: It is conditional and got no labels.
         """
-        features: Features = self.trunk(images)
+        features: Features = self.minibatch(self.trunk(images))
         logits: Logits = self.head(features, labels)
         return logits
 
@@ -130,22 +143,29 @@ class AuxiliaryClassifierDiscriminator(nn.Module):
     Args:
         env: What is judged, and which classes there are.
         width: Channels of the first hidden map; each map after has twice as many, up to 16 times.
+        minibatch: Kernels of minibatch discrimination before the logit; 0: none. The class is
+            named by the image alone.
+
+    Attributes:
+        mixes_samples: Whether minibatch discrimination looks at the batch.
 
     References: Conditional Image Synthesis with Auxiliary Classifier GANs, section 3 (Odena et
     al., 2017), https://arxiv.org/abs/1610.09585
     """
 
-    def __init__(self, env: Env, *, width: Width = 64) -> None:
+    def __init__(self, env: Env, *, width: Width = 64, minibatch: Kernels = 0) -> None:
         super().__init__()
+        self.mixes_samples = minibatch > 0
         self.trunk, length = _trunk(env, width)
-        self.real = nn.Linear(length, 1)
+        self.real = nn.Linear(length + minibatch, 1)
         self.classes = nn.Linear(length, env.num_classes) if env.num_classes else None
         initialize_small(self)
+        self.minibatch = MinibatchDiscrimination(length, minibatch)
 
     def forward(self, images: Images, labels: Labels | None = None) -> Mapping[str, Tensor]:
         """Return ``logits`` [n] and, where there are classes, ``class_logits`` [n, k]."""
         features: Features = self.trunk(images)
-        out = {"logits": self.real(features).squeeze(1)}
+        out = {"logits": self.real(self.minibatch(features)).squeeze(1)}
         return out if self.classes is None else {**out, "class_logits": self.classes(features)}
 
 

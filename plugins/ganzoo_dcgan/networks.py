@@ -11,6 +11,7 @@ from torch import nn
 
 from ganzoo.interfaces import BOUNDED, Env
 from ganzoo.nn.conditioning import append_labels
+from ganzoo.nn.minibatch import MinibatchDiscrimination
 from ganzoo.nn.spectral import spectrally_normalize
 from ganzoo.nn.strided import (
     falling_layers,
@@ -79,10 +80,12 @@ class DCGANDiscriminator(nn.Module):
             alone: ``none``, or a norm within an image, ``layer``, ``group`` (8 groups) or
             ``instance``. ``spectral`` bounds the slope by the weights themselves. Biases stand
             where no norm follows.
+        minibatch: Kernels of minibatch discrimination before the logit; 0: none.
 
     Attributes:
-        mixes_samples: Batch norm makes the answer for one image depend on the others.
-        bounds_slope: Spectral norm bounds it everywhere.
+        mixes_samples: Batch norm and minibatch discrimination make the answer for one image
+            depend on the others.
+        bounds_slope: Spectral norm bounds it everywhere, and that of minibatch discrimination.
 
     References: as :class:`DCGANGenerator`, section 3.
     """
@@ -96,19 +99,26 @@ class DCGANDiscriminator(nn.Module):
             Literal["batch", "layer", "group", "instance", "spectral", "none"],
             Opt("all but batch judge every image alone, for penalties"),
         ] = "batch",
+        minibatch: Annotated[
+            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+        ] = 0,
     ) -> None:
         super().__init__()
         side, halvings = smallest_map("dcgan", env.resolution)
-        self.num_classes, self.mixes_samples = env.num_classes, norm == "batch"
+        self.num_classes = env.num_classes
+        self.mixes_samples = norm == "batch" or minibatch > 0
         self.bounds_slope = BOUNDED if norm == "spectral" else frozenset()
         widths = falling_widths(width, halvings)
+        length = widths[-1] * side**2
         of_maps = "none" if norm == "spectral" else norm
         self.layers = nn.Sequential(
             *falling_layers(env.channels + env.num_classes, widths, of_maps),
             nn.Flatten(),
-            nn.Linear(widths[-1] * side**2, 1, bias=env.resolution == 28),
+            nn.Linear(length + minibatch, 1, bias=env.resolution == 28),
         )
         initialize_small(self)
+        if minibatch:
+            self.layers.insert(-1, MinibatchDiscrimination(length, minibatch))
         if norm == "spectral":
             spectrally_normalize(self)
 

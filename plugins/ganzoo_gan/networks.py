@@ -7,6 +7,7 @@ from torch import nn
 
 from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import append_labels
+from ganzoo.nn.minibatch import MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution
 from ganzoo.options import Opt
 from ganzoo.types import Images, Labels, Latents, Logits
@@ -62,6 +63,9 @@ class MLPDiscriminator(nn.Module):
 
     Leaves the paper in its hidden units (leaky rectifiers instead of maxout).
 
+    Attributes:
+        mixes_samples: Whether minibatch discrimination looks at the batch.
+
     References: as :class:`MLPGenerator`.
     """
 
@@ -73,13 +77,19 @@ class MLPDiscriminator(nn.Module):
         dropout: Annotated[
             float, Opt("share of the first two hidden layers left out in training", ge=0, lt=1)
         ] = 0.3,
+        minibatch: Annotated[
+            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+        ] = 0,
     ) -> None:
         super().__init__()
         check_resolution("gan", env.resolution, SIZES)
         self.num_classes = env.num_classes
         pixels = env.channels * env.resolution**2
         widths = (pixels + env.num_classes, 4 * width, 2 * width, width)
-        self.layers = nn.Sequential(*_hidden(widths, dropout), nn.Linear(width, 1))
+        self.mixes_samples = minibatch > 0
+        self.layers = nn.Sequential(*_hidden(widths, dropout), nn.Linear(width + minibatch, 1))
+        if minibatch:
+            self.layers.insert(-1, MinibatchDiscrimination(width, minibatch))
 
     def forward(self, images: Images, labels: Labels | None = None) -> Logits:
         """Return one logit an image.

@@ -20,6 +20,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import LabelEmbedding, need_labels
 from ganzoo.nn.equalized import ROOT_OF_TWO, EqualizedConv2d, EqualizedLinear, pixel_norm
+from ganzoo.nn.minibatch import MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.nn.stddev import MinibatchStddev
 from ganzoo.options import Opt
@@ -168,6 +169,8 @@ class ProgressiveDiscriminator(nn.Module):
         width: Channels of the largest map; each smaller map has twice as many.
         max_width: Channels that no map exceeds.
         group: Images among which minibatch stddev measures how much they differ.
+        minibatch: Kernels of minibatch discrimination, which the paper made simpler by minibatch
+            stddev; 0: none.
 
     Attributes:
         mixes_samples: Minibatch stddev looks at the batch.
@@ -182,6 +185,9 @@ class ProgressiveDiscriminator(nn.Module):
         width: Width = 64,
         max_width: MaxWidth = 128,
         group: Annotated[int, Opt("images compared by minibatch stddev", ge=1)] = 4,
+        minibatch: Annotated[
+            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+        ] = 0,
     ) -> None:
         super().__init__()
         check_resolution("progan", env.resolution, SIZES)
@@ -198,7 +204,8 @@ class ProgressiveDiscriminator(nn.Module):
         self.smallest = _convolution(widths[0] + 1, widths[0])
         hidden = min(2 * widths[0], max_width)
         self.hidden = EqualizedLinear(widths[0] * SMALLEST**2, hidden, gain=ROOT_OF_TWO)
-        self.last = EqualizedLinear(hidden, 1 + env.num_classes)
+        self.minibatch = MinibatchDiscrimination(hidden, minibatch)
+        self.last = EqualizedLinear(hidden + minibatch, 1 + env.num_classes)
         self.progress = Progress(len(widths) - 1)
 
     def set_stage(self, stage: int, fade: float) -> None:
@@ -223,7 +230,8 @@ class ProgressiveDiscriminator(nn.Module):
             if fading and level == stage - 1:
                 maps = self.progress.mix(self._coloured(avg_pool2d(images, 2), stage - 1), maps)
         maps = leaky_relu(self.smallest(self.stddev(maps)), 0.2)
-        rows: Tensor = self.last(leaky_relu(self.hidden(maps.flatten(1)), 0.2))  # [n, 1 + k]
+        features = leaky_relu(self.hidden(maps.flatten(1)), 0.2)
+        rows: Tensor = self.last(self.minibatch(features))  # [n, 1 + k]
         if not self.num_classes:
             return rows[:, 0]
         told = need_labels(labels, self.num_classes)

@@ -1,6 +1,5 @@
 """Residual networks, 28 to 128 px, that several models share: SNGAN, WGAN-GP and cGANs."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, final
 
@@ -10,28 +9,19 @@ from torch.nn.functional import relu
 
 from ganzoo.interfaces import BOUNDED, Env
 from ganzoo.nn.conditioning import ProjectionHead
-from ganzoo.nn.residual import DownBlock, UpBlock, convolution
-from ganzoo.nn.resolution import check_resolution
+from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.residual import (
+    UpBlock,
+    convolution,
+    falling_blocks,
+    falling_widths,
+    growing_widths,
+    initialize,
+    smallest_side,
+)
 from ganzoo.nn.spectral import spectrally_normalize
 from ganzoo.options import Opt
 from ganzoo.types import Features, Images, Labels, Latents, Logits
-
-SIZES = (28, 32, 64, 128)
-"""Pixels per side: 28 grows from 7x7, the others from 4x4."""
-
-_GROWING = {28: (1, 1, 1), 32: (1, 1, 1, 1), 64: (16, 8, 4, 2, 1), 128: (16, 16, 8, 4, 2, 1)}
-"""Channels from the smallest map to the largest, as multiples of the last."""
-
-_FALLING = {
-    28: (1, 1, 1),
-    32: (1, 1, 1, 1),
-    64: (1, 2, 4, 8, 16),
-    128: (1, 2, 4, 8, 16, 16),
-}
-"""Channels after each block, as multiples of the first."""
-
-_HALVINGS = {28: 2, 32: 2, 64: 5, 128: 5}
-"""Blocks that halve the map; those after them keep its side."""
 
 
 @final
@@ -60,15 +50,15 @@ class ResNetGenerator(nn.Module):
         ] = None,
     ) -> None:
         super().__init__()
-        widths = _widths(env.resolution, _GROWING, width, of_small=256)
-        side = 7 if env.resolution == 28 else 4
+        widths = growing_widths("resnet", env.resolution, width)
+        side = smallest_side(env.resolution)
         self.z_dim, self.num_classes = z_dim, env.num_classes
         self.linear = nn.Linear(z_dim, widths[0] * side**2)
         self.shape = nn.Unflatten(1, (widths[0], side, side))
         self.blocks = nn.ModuleList(UpBlock(*pair, env.num_classes) for pair in pairwise(widths))
         self.norm = nn.BatchNorm2d(widths[-1])
         self.last = convolution(widths[-1], env.channels, 3)
-        _initialize(self.linear)
+        initialize(self.linear)
 
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
         """Return images.
@@ -94,9 +84,12 @@ class ResNetDiscriminator(nn.Module):
         norm: ``spectral`` bounds the slope by the weights; ``none`` is for penalties.
         pool: How features are gathered from the last map: ``sum`` as in SNGAN, ``mean`` as in
             WGAN-GP.
+        minibatch: Kernels of minibatch discrimination before the logit; 0: none. How close an
+            image is to the others meets the class too: some classes are closer than others.
 
     Attributes:
-        bounds_slope: Spectral norm bounds it everywhere.
+        mixes_samples: Whether minibatch discrimination looks at the batch.
+        bounds_slope: Spectral norm bounds it everywhere, and that of minibatch discrimination.
 
     References: as :class:`ResNetGenerator`; classes: cGANs with Projection Discriminator (Miyato
     and Koyama, 2018), https://arxiv.org/abs/1802.05637
@@ -113,19 +106,20 @@ class ResNetDiscriminator(nn.Module):
             Literal["spectral", "none"], Opt("what bounds the slope; none: a penalty must")
         ] = "spectral",
         pool: Annotated[Literal["sum", "mean"], Opt("how features are gathered")] = "sum",
+        minibatch: Annotated[
+            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+        ] = 0,
     ) -> None:
         super().__init__()
-        widths = _widths(env.resolution, _FALLING, width, of_small=128)
-        halvings = _HALVINGS[env.resolution]
+        widths = falling_widths("resnet", env.resolution, width)
         self.bounds_slope = BOUNDED if norm == "spectral" else frozenset()
-        self.first = DownBlock(env.channels, widths[0], halves=True, first=True)
-        self.blocks = nn.ModuleList(
-            DownBlock(*pair, halves=index < halvings)
-            for index, pair in enumerate(pairwise(widths), start=1)
-        )
+        self.mixes_samples = minibatch > 0
+        self.first, *others = falling_blocks(env.channels, widths, env.resolution)
+        self.blocks = nn.ModuleList(others)
         self.pools_mean = pool == "mean"
-        self.head = ProjectionHead(widths[-1], env.num_classes)
-        _initialize(self.head.linear)
+        self.minibatch = MinibatchDiscrimination(widths[-1], minibatch)
+        self.head = ProjectionHead(widths[-1] + minibatch, env.num_classes)
+        initialize(self.head.linear)
         if norm == "spectral":
             spectrally_normalize(self)
 
@@ -140,19 +134,5 @@ class ResNetDiscriminator(nn.Module):
             maps = block(maps)
         places = relu(maps).flatten(2)  # [n, f, h * w]
         features: Features = places.mean(2) if self.pools_mean else places.sum(2)
-        logits: Logits = self.head(features, labels)
+        logits: Logits = self.head(self.minibatch(features), labels)
         return logits
-
-
-def _widths(
-    resolution: int, table: dict[int, tuple[int, ...]], width: int | None, *, of_small: int
-) -> Sequence[int]:
-    check_resolution("resnet", resolution, SIZES)
-    unit = width or (of_small if resolution <= 32 else 64)
-    return [unit * multiple for multiple in table[resolution]]
-
-
-def _initialize(layer: nn.Linear) -> None:
-    """Draw weights uniformly after Glorot; biases are 0."""
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)

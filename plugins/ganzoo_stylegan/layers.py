@@ -1,4 +1,4 @@
-"""The layers of StyleGAN2: mapping, modulated convolution, blur on the way up and down.
+"""The layers of StyleGAN2: mapping, modulated convolution, and a layer in a style.
 
 References: Analyzing and Improving the Image Quality of StyleGAN, sections 2 and 4 and appendix B
 (Karras et al., 2020), https://arxiv.org/abs/1912.04958
@@ -14,19 +14,8 @@ from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, one_hot
 
 from ganzoo.nn.conditioning import need_labels
 from ganzoo.nn.equalized import ROOT_OF_TWO, EqualizedLinear, pixel_norm
+from ganzoo.nn.filters import Changed, Maps, blurred
 from ganzoo.types import Features, Labels
-
-Maps: TypeAlias = Float[Tensor, "n c h w"]
-"""What a layer takes."""
-
-Changed: TypeAlias = Float[Tensor, "n d height width"]
-"""What a layer gives: other channels, perhaps another side."""
-
-Doubled: TypeAlias = Float[Tensor, "n c 2*h 2*w"]
-"""Maps of twice the side."""
-
-Halved: TypeAlias = Float[Tensor, "n c h/2 w/2"]
-"""Maps of half the side."""
 
 Bias: TypeAlias = Float[Tensor, "d"]
 """What is added to the channels of a layer."""
@@ -35,36 +24,6 @@ Bias: TypeAlias = Float[Tensor, "d"]
 def activated(features: Float[Tensor, "n *shape"]) -> Float[Tensor, "n *shape"]:
     """Return features after a leaky rectifier that keeps their size: times the root of two."""
     return leaky_relu(features, 0.2) * ROOT_OF_TWO
-
-
-def blurred(maps: Maps, *, gain: float, padding: int, stride: int = 1) -> Changed:
-    """Return every map convolved with the outer product of [1, 3, 3, 1], whose sum is ``gain``.
-
-    Args:
-        maps: Of any number of channels, each alone.
-        gain: Sum of the kernel.
-        padding: Zeros on each side.
-        stride: Pixels from one place of the kernel to the next.
-    """
-    kernel = _kernel(maps, gain)
-    return conv2d(maps, kernel, stride=stride, padding=padding, groups=maps.shape[1])
-
-
-def doubled(images: Maps) -> Doubled:
-    """Return images of twice the side: zeros between their pixels, then the blur, gain 4."""
-    kernel = _kernel(images, 4.0)
-    return conv_transpose2d(images, kernel, stride=2, padding=1, groups=images.shape[1])
-
-
-def halved(maps: Maps) -> Changed:
-    """Return maps of half the side: the blur, then every second pixel."""
-    return blurred(maps, gain=1.0, padding=1, stride=2)
-
-
-def _kernel(maps: Maps, gain: float) -> Float[Tensor, "c 1 4 4"]:
-    """Return the blur for every map; it is made where they lie, without a copy from the host."""
-    line = 4 - 2 * (torch.arange(4, dtype=maps.dtype, device=maps.device) - 1.5).abs()
-    return (torch.outer(line, line) * (gain / 64)).expand(maps.shape[1], 1, 4, 4)
 
 
 @final

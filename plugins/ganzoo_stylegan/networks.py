@@ -14,21 +14,13 @@ from torch import Tensor, nn
 
 from ganzoo.interfaces import Env
 from ganzoo.nn.equalized import EqualizedConv2d, EqualizedLinear
+from ganzoo.nn.filters import Changed, Maps, blurred, downsampled, upsampled
+from ganzoo.nn.minibatch import MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.nn.stddev import MinibatchStddev
 from ganzoo.options import Opt
 from ganzoo.types import Features, Images, Labels, Latents, Logits
-from ganzoo_stylegan.layers import (
-    Changed,
-    Mapping,
-    Maps,
-    ModulatedConv2d,
-    StyledLayer,
-    activated,
-    blurred,
-    doubled,
-    halved,
-)
+from ganzoo_stylegan.layers import Mapping, ModulatedConv2d, StyledLayer, activated
 
 SIZES = (32, 64, 128, 256)
 """Pixels per side."""
@@ -131,7 +123,7 @@ class StyleGenerator(nn.Module):
             first = 2 * level - 1
             maps = self.layers[first](maps, w[:, first])
             maps = self.layers[first + 1](maps, w[:, first + 1])
-            images = doubled(images) + self.colours[level](maps, w[:, first + 2])
+            images = upsampled(images) + self.colours[level](maps, w[:, first + 2])
         return images
 
     def _mixed(self, w: Intermediate, other: Intermediate) -> Intermediate:
@@ -177,6 +169,7 @@ class StyleDiscriminator(nn.Module):
         arch: ``resnet`` with shortcuts, ``orig`` without.
         group: Images among which minibatch stddev measures how much they differ.
         label_layers: Layers from a label to what the image is compared with.
+        minibatch: Kernels of minibatch discrimination before the logit; 0: none.
 
     Attributes:
         mixes_samples: Minibatch stddev looks at the batch.
@@ -193,6 +186,9 @@ class StyleDiscriminator(nn.Module):
         arch: Annotated[Literal["resnet", "orig"], Opt("with shortcuts, or without")] = "resnet",
         group: Annotated[int, Opt("images compared by minibatch stddev", ge=1)] = 4,
         label_layers: Annotated[int, Opt("layers that map a label", ge=1)] = 8,
+        minibatch: Annotated[
+            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+        ] = 0,
     ) -> None:
         super().__init__()
         check_resolution("stylegan", env.resolution, SIZES)
@@ -206,7 +202,8 @@ class StyleDiscriminator(nn.Module):
         self.stddev = MinibatchStddev(group)
         self.smallest = EqualizedConv2d(most + 1, most, 3)
         self.hidden = EqualizedLinear(most * SMALLEST**2, most)
-        self.last = EqualizedLinear(most, most if env.num_classes else 1)
+        self.minibatch = MinibatchDiscrimination(most, minibatch)
+        self.last = EqualizedLinear(most + minibatch, most if env.num_classes else 1)
         self.map = Mapping(0, env.num_classes, most, label_layers) if env.num_classes else None
 
     def forward(self, images: Images, labels: Labels | None = None) -> Logits:
@@ -220,7 +217,7 @@ class StyleDiscriminator(nn.Module):
         for block in self.blocks:
             maps = block(maps)
         maps = activated(self.smallest(self.stddev(maps)))
-        features: Tensor = self.last(activated(self.hidden(maps.flatten(1))))
+        features: Tensor = self.last(self.minibatch(activated(self.hidden(maps.flatten(1)))))
         if self.map is None:
             return features[:, 0]
         logits: Logits = (features * self.map(None, labels)).sum(1) / features.shape[1] ** 0.5
@@ -249,5 +246,5 @@ class HalvingBlock(nn.Module):
         hidden = activated(self.second(hidden))
         if self.shortcut is None:
             return hidden
-        both: Tensor = (hidden + self.shortcut(halved(maps))) * 0.5**0.5
+        both: Tensor = (hidden + self.shortcut(downsampled(maps))) * 0.5**0.5
         return both

@@ -8,6 +8,7 @@ from torch.nn.functional import leaky_relu, relu
 
 from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import append_labels
+from ganzoo.nn.minibatch import MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution
 from ganzoo.options import Opt
 from ganzoo.types import Images, Labels, Latents, Logits
@@ -69,18 +70,32 @@ class MnistDiscriminator(nn.Module):
     Args:
         env: What is judged, and given what; classes come as one map each.
         width: Channels of the map next to the image.
+        minibatch: Kernels of minibatch discrimination before the logit; 0: none.
+
+    Attributes:
+        mixes_samples: Whether minibatch discrimination looks at the batch.
 
     References: as :class:`MnistGenerator`.
     """
 
-    def __init__(self, env: Env, *, width: Width = 64) -> None:
+    def __init__(
+        self,
+        env: Env,
+        *,
+        width: Width = 64,
+        minibatch: Annotated[
+            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+        ] = 0,
+    ) -> None:
         super().__init__()
         check_resolution("mnist28", env.resolution, SIZES)
         self.num_classes = env.num_classes
         self.first = _down(env.channels + env.num_classes, width)
         self.second = _down(width, 2 * width)
         self.third = _down(2 * width, 4 * width)
-        self.linear = nn.Linear(4 * width * 16, 1)
+        self.mixes_samples = minibatch > 0
+        self.minibatch = MinibatchDiscrimination(4 * width * 16, minibatch)
+        self.linear = nn.Linear(4 * width * 16 + minibatch, 1)
 
     def forward(self, images: Images, labels: Labels | None = None) -> Logits:
         """Return one logit an image.
@@ -91,7 +106,7 @@ class MnistDiscriminator(nn.Module):
         maps = append_labels(images, labels, self.num_classes)
         for layer in (self.first, self.second, self.third):
             maps = leaky_relu(layer(maps), 0.2)
-        logits: Logits = self.linear(maps.flatten(1)).squeeze(1)  # [n]
+        logits: Logits = self.linear(self.minibatch(maps.flatten(1))).squeeze(1)  # [n]
         return logits
 
 

@@ -20,7 +20,7 @@ from ganzoo.training.skeleton import digest, pack, unpack
 from ganzoo.training.streams import Streams
 from ganzoo.training.trainer import Trainer
 from ganzoo_stylegan.layers import Mapping as MappingNetwork
-from ganzoo_stylegan.layers import ModulatedConv2d, blurred, doubled, halved
+from ganzoo_stylegan.layers import ModulatedConv2d
 from ganzoo_stylegan.networks import StyleDiscriminator, StyleGenerator
 from ganzoo_stylegan.regularizers import PathLength
 
@@ -171,31 +171,6 @@ def test_the_gain_of_a_layer_is_of_its_bias_too() -> None:
     before = layer(*inputs)
     layer.gain = 3.0
     torch.testing.assert_close(layer(*inputs), 3 * before, rtol=1e-12, atol=1e-12)
-
-
-def test_the_blur_is_the_outer_product_of_1_3_3_1_on_the_way_up_and_down() -> None:
-    maps = _random(2, 3, 8, 8)
-    every = (KERNEL * 4).expand(3, 1, 4, 4)
-    up = conv_transpose2d(maps, every, stride=2, padding=1, groups=3)
-    torch.testing.assert_close(doubled(maps), up, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(doubled(maps), _raised(maps), rtol=1e-6, atol=1e-6)
-    down = conv2d(maps, KERNEL.expand(3, 1, 4, 4), stride=2, padding=1, groups=3)
-    torch.testing.assert_close(halved(maps), down, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(
-        blurred(maps, gain=2.5, padding=2), _filtered(maps, 2.5, (2, 2)), rtol=1e-6, atol=1e-6
-    )
-
-
-def test_a_constant_passes_the_blur_and_a_single_pixel_becomes_four() -> None:
-    constant = torch.full((1, 1, 8, 8), 0.75).double()
-    inside = doubled(constant)[..., 1:-1, 1:-1]
-    torch.testing.assert_close(inside, torch.full_like(inside, 0.75), rtol=0, atol=1e-12)
-    inside = halved(constant)[..., 1:-1, 1:-1]
-    torch.testing.assert_close(inside, torch.full_like(inside, 0.75), rtol=0, atol=1e-12)
-    single = torch.zeros(1, 1, 8, 8)
-    single[..., 4, 4] = 1
-    assert doubled(single).sum().item() == pytest.approx(4)
-    assert halved(single).sum().item() == pytest.approx(0.25)
 
 
 # -- networks ---------------------------------------------------------------------------------
