@@ -17,6 +17,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{entry.name: (entry.name, {}) for entry in REGISTRY.recipes()},
     "lecam": ("sngan", {"regularizer": ["lecam"]}),
     "dragan": ("dcgan", {"regularizer": ["none", "dragan"]}),
+    "ada": ("dcgan", {"augment": ["ada"]}),
+    "diffaugment": ("dcgan", {"augment": ["diffaugment"]}),
 }
 
 
