@@ -145,7 +145,7 @@ _TRAINING = (
         "schedule",
         "cosine",
         "ganzoo_standard.schedules:Cosine",
-        "learning rates fall along half a cosine",
+        "learning rates fall along half a cosine; penalties, moments and average can, too",
         paper="SGDR: Stochastic Gradient Descent with Warm Restarts, eq. 5"
         " (Loshchilov and Hutter, 2017), https://arxiv.org/abs/1608.03983",
     ),
