@@ -7,7 +7,7 @@ from ganzoo import Component, Recipe, hookimpl
 
 @hookimpl
 def ganzoo_register() -> Iterable[Component | Recipe]:
-    """Return three data sets."""
+    """Return four data sets."""
     return (
         Component(
             "dataset",
@@ -15,6 +15,13 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "ganzoo_downloads.torchvision_sets:Mnist",
             "handwritten digits, 28 px, grey, 10 classes; 60,000 images",
             paper="Gradient-based learning applied to document recognition (LeCun et al., 1998)",
+        ),
+        Component(
+            "dataset",
+            "stacked-mnist",
+            "ganzoo_downloads.stacked:StackedMnist",
+            "three digits of mnist as one colour picture, 28 px, 1,000 classes; 60,000 images",
+            paper="Unrolled GANs (Metz et al., 2017), https://arxiv.org/abs/1611.02163",
         ),
         Component(
             "dataset",

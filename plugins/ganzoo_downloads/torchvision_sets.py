@@ -22,8 +22,8 @@ from ganzoo_downloads.sources import Fetch, Source, fetch_by_torchvision, locate
 
 Split: TypeAlias = Literal["train", "test"]
 
-_ROOT = Opt("folder that holds the set as torchvision lays it out; none: GANZOO_DATA or the cache")
-_SPLIT = Opt("which part of the set")
+ROOT = Opt("folder that holds the set as torchvision lays it out; none: GANZOO_DATA or the cache")
+SPLIT = Opt("which part of the set")
 _CLOTHES = "t-shirt trouser pullover dress coat sandal shirt sneaker bag boot"
 _THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
 
@@ -141,8 +141,8 @@ class Mnist(Dataset):
     def __init__(
         self,
         *,
-        root: Annotated[str | None, _ROOT] = None,
-        split: Annotated[Split, _SPLIT] = "train",
+        root: Annotated[str | None, ROOT] = None,
+        split: Annotated[Split, SPLIT] = "train",
     ) -> None:
         self._root = root
         self._split = split
@@ -167,8 +167,8 @@ class FashionMnist(Dataset):
     def __init__(
         self,
         *,
-        root: Annotated[str | None, _ROOT] = None,
-        split: Annotated[Split, _SPLIT] = "train",
+        root: Annotated[str | None, ROOT] = None,
+        split: Annotated[Split, SPLIT] = "train",
     ) -> None:
         self._root = root
         self._split = split
@@ -193,8 +193,8 @@ class Cifar10(Dataset):
     def __init__(
         self,
         *,
-        root: Annotated[str | None, _ROOT] = None,
-        split: Annotated[Split, _SPLIT] = "train",
+        root: Annotated[str | None, ROOT] = None,
+        split: Annotated[Split, SPLIT] = "train",
     ) -> None:
         self._root = root
         self._split = split

@@ -7,5 +7,26 @@ from ganzoo import Component, Recipe, hookimpl
 
 @hookimpl
 def ganzoo_register() -> Iterable[Component | Recipe]:
-    """Return nothing yet."""
-    return ()
+    """Return three data sets."""
+    return (
+        Component(
+            "dataset",
+            "ring2d",
+            "ganzoo_points.points:Ring2d",
+            "points of 8 Gaussians on a circle, a class each; made here, no download",
+            paper="Unrolled GANs (Metz et al., 2017), https://arxiv.org/abs/1611.02163",
+        ),
+        Component(
+            "dataset",
+            "grid2d",
+            "ganzoo_points.points:Grid2d",
+            "points of 5 x 5 Gaussians, a class each; made here, no download",
+            paper="VEEGAN (Srivastava et al., 2017), https://arxiv.org/abs/1705.07761",
+        ),
+        Component(
+            "dataset",
+            "spiral2d",
+            "ganzoo_points.points:Spiral2d",
+            "points along two arms that wind around the middle, 2 classes; made here, no download",
+        ),
+    )
