@@ -74,11 +74,13 @@ def _length(function: ast.FunctionDef) -> int:
     return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-def test_the_core_and_the_seam_stay_within_their_budgets() -> None:
-    core = sum(map(_code_lines, CORE))
+def test_the_core_its_layers_and_the_seam_stay_within_their_budgets() -> None:
+    layers = [path for path in CORE if path.parent.name == "nn"]
+    core = sum(_code_lines(path) for path in CORE if path not in layers)
     seam = sum(_code_lines(ROOT / "ganzoo" / name) for name in SEAM)
 
     assert core <= 7000
+    assert sum(map(_code_lines, layers)) <= 700
     assert seam <= 450
 
 

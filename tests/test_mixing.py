@@ -1,4 +1,8 @@
-"""Any generator with any discriminator, loss and regularizer: trained two steps, or refused."""
+"""Any generator with any discriminator, loss and regularizer: trained two steps, or refused.
+
+Every day some combinations of each pair are played, in the gate more, and all of them by hand:
+``pytest -m matrix``. Augments take turns from one combination to the next.
+"""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -15,13 +19,15 @@ from ganzoo.registry import Entry
 from ganzoo.training.trainer import Trainer
 
 ALIKE = {"embed", "group", "instance"}
-"""Settings that differ from another by one layer, and mix as that one does."""
+"""Settings that differ from another by one layer, and mix as that one does; so is minibatch."""
 
 
 def different(entries: Sequence[Entry]) -> list[tuple[Entry, dict[str, Any]]]:
     """Return every network with every setting that makes it mix otherwise."""
     every = [(entry, settings) for entry in entries for settings in ways(entry)]
-    return [(entry, settings) for entry, settings in every if not ALIKE & set(settings.values())]
+    return [
+        each for each in every if not (ALIKE & set(each[1].values()) or "minibatch" in each[1])
+    ]
 
 
 MADE, JUDGES = different(GENERATORS), different(DISCRIMINATORS)
@@ -32,6 +38,8 @@ LOSSES = [entry.name for entry in REGISTRY.components("loss")]
 ALONE = [entry.name for entry in REGISTRY.components("regularizer")]
 PENALTIES = [[], *([name] for name in ALONE), ["r1", "r2"]]
 
+AUGMENTS = [[], *([entry.name] for entry in REGISTRY.components("augment"))]
+
 _LOUD = {"path-length": ["regularizer.path-length.weight=2"]}
 """Penalties that are silent at a low resolution unless they are told to act."""
 
@@ -41,19 +49,19 @@ Combination = tuple[str, list[str], bool]
 ALL: list[Combination] = list(itertools.product(LOSSES, PENALTIES, (False, True)))
 
 
-def few(index: int) -> list[Combination]:
-    """Every so many of all combinations, beginning elsewhere for each pair of networks."""
-    return ALL[sum(divmod(index, len(JUDGES))) % _STRIDE :: _STRIDE]
+def some(index: int, stride: int = 13) -> list[Combination]:
+    """Every so many of all combinations, beginning elsewhere for each pair of networks.
 
-
-_STRIDE = 13  # shares no factor with the numbers of losses, penalties and classes
+    A stride shares no factor with the numbers of losses, penalties and classes.
+    """
+    return ALL[sum(divmod(index, len(JUDGES))) % stride :: stride]
 
 
 @pytest.mark.parametrize("index", range(len(PAIRS)))
 def test_some_combinations_of_every_pair_train_two_steps_or_are_refused(
     index: int, record_property: Callable[[str, object], None]
 ) -> None:
-    trained, refused = play(*PAIRS[index], few(index))
+    trained, refused = play(*PAIRS[index], some(index))
 
     record_property("count: combinations trained two steps, of some", trained)
     record_property("count: combinations refused, of some", refused)
@@ -61,6 +69,14 @@ def test_some_combinations_of_every_pair_train_two_steps_or_are_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("index", range(len(PAIRS)))
+def test_more_combinations_of_every_pair_train_two_steps_or_are_refused(index: int) -> None:
+    trained, refused = play(*PAIRS[index], some(index, 5))
+
+    assert trained > refused > 0
+
+
+@pytest.mark.matrix
 @pytest.mark.parametrize(("made", "how", "judge", "so"), PAIRS, ids=named)
 def test_every_combination_trains_two_steps_or_is_refused_with_both_sides_named(
     made: Entry,
@@ -96,7 +112,7 @@ def test_networks_that_share_no_resolution_are_refused_by_the_sizes_of_one(
 def test_the_few_of_every_day_hold_each_loss_and_penalty_with_each_network() -> None:
     seen: set[tuple[str, str]] = set()
     for index, (made, how, judge, so) in enumerate(PAIRS):
-        for loss, penalties, told in few(index):
+        for loss, penalties, told in some(index):
             words = (loss, ",".join(penalties) or "none", str(told))
             networks = (f"makes: {made.name}{how}", f"judges: {judge.name}{so}")
             seen |= set(itertools.product(networks, words))
@@ -122,14 +138,14 @@ def play(
     side = size_of(made, judge)
     assert side is not None
     trained, opened, reasons = 0, 0, list[tuple[str, str, list[str]]]()
-    for loss, penalties, told in combinations:
+    for number, (loss, penalties, told) in enumerate(combinations):
         data = Pictures(side)
         plan = resolve(
             REGISTRY,
             "dcgan",
             sets=[*sets, "training.batch_size=4", *_LOUD.get(",".join(penalties), [])],
             replace={"generator": made.name, "discriminator": judge.name, "loss": loss},
-            add={"regularizer": ["none", *penalties]},
+            add={"regularizer": ["none", *penalties], "augment": AUGMENTS[number % len(AUGMENTS)]},
             overrides={"training.conditional": told, "training.resolution": side},
         )
         try:
