@@ -18,7 +18,10 @@ from ganzoo.registry import Registry
 from ganzoo.training.trainer import Trainer
 
 RECORD = Path(__file__).parent / "golden" / "traces.json"
-NAMES = ("gan", "dcgan", "cgan", "acgan", "wgan", "wgan-gp", "sngan", "progan", "stylegan-lite")
+NAMES = (
+    *("gan", "dcgan", "cgan", "acgan", "wgan", "wgan-gp", "sngan", "progan", "stylegan-lite"),
+    *("sagan", "r3gan"),
+)
 
 
 class Waves(Dataset):

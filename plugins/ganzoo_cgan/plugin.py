@@ -119,6 +119,7 @@ _CGAN = Recipe(
     year=2014,
     paper=_MIRZA,
     step="ganzoo_cgan.step:cgan",
+    pretrained="ganzoo_cgan:cgan.safetensors",
     reading=_READING,
 )
 
@@ -156,6 +157,7 @@ _ACGAN = Recipe(
     year=2016,
     paper=_ODENA,
     step="ganzoo_cgan.step:acgan",
+    pretrained="ganzoo_cgan:acgan.safetensors",
     reading=_READING + " D auxiliary falls quickly from ln(classes), 2.3 for ten, towards 0: the"
     " discriminator can read. G auxiliary follows when the generator can write.",
 )

@@ -82,6 +82,7 @@ _DCGAN = Recipe(
     year=2015,
     paper=_PAPER,
     step="ganzoo_dcgan.step:step",
+    pretrained="ganzoo_dcgan:dcgan.safetensors",
     reading=(
         "D(real) and D(fake) start at 0.5 and part; a healthy run keeps D(real) near 0.5 to 0.7"
         " and D(fake) near 0.3 to 0.5, and r1 small and steady. D acc near 1 for long means that"

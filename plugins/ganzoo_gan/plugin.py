@@ -65,6 +65,7 @@ _GAN = Recipe(
     paper=_PAPER,
     aliases=("vanilla",),
     step="ganzoo_gan.step:step",
+    pretrained="ganzoo_gan:gan.safetensors",
     reading=(
         "D(real) and D(fake) start at 0.5 and part; a healthy run keeps D(real) near 0.5 to 0.7"
         " and D(fake) near 0.3 to 0.5, without settling. D acc near 1 for long means that the"

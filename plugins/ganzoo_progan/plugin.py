@@ -97,6 +97,7 @@ _PROGAN = Recipe(
     paper=_PAPER,
     aliases=("pggan",),
     step="ganzoo_progan.step:step",
+    pretrained="ganzoo_progan:progan.safetensors",
     reading=(
         "D(real) starts at 0.5 and rises to about 0.65, D(fake) mirrors it. Both jump where a"
         " stage or a fade begins: networks and images change, and optimizers begin anew. Pictures"

@@ -21,6 +21,7 @@ from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import need_labels
 from ganzoo.nn.convolution import convolved
 from ganzoo.nn.filters import Changed, Maps, downsampled, upsampled
+from ganzoo.nn.minibatch import MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.options import Opt
 from ganzoo.types import Features, Images, Labels, Latents, Logits
@@ -109,6 +110,10 @@ class R3Discriminator(nn.Module):
         max_width: Channels that no map exceeds.
         blocks: For maps of each size.
         group_width: As of :class:`Block`.
+        minibatch: Kernels of minibatch discrimination before the logit; 0: none.
+
+    Attributes:
+        mixes_samples: Whether minibatch discrimination looks at the batch.
     """
 
     def __init__(
@@ -119,6 +124,9 @@ class R3Discriminator(nn.Module):
         max_width: MaxWidth = 256,
         blocks: Blocks = 1,
         group_width: GroupWidth = 16,
+        minibatch: Annotated[
+            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+        ] = 0,
     ) -> None:
         super().__init__()
         check_resolution("r3gan", env.resolution, SIZES)
@@ -128,7 +136,9 @@ class R3Discriminator(nn.Module):
         self.stages = _stages(widths, blocks, group_width)
         self.halvings = nn.ModuleList(_change(*pair) for pair in pairwise(widths))
         self.basis = nn.Parameter(torch.randn(most, SMALLEST, SMALLEST) / SMALLEST)
-        self.linear = _linear(most, most if env.num_classes else 1)
+        self.mixes_samples = minibatch > 0
+        self.minibatch = MinibatchDiscrimination(most, minibatch)
+        self.linear = _linear(most + minibatch, most if env.num_classes else 1)
         self.vectors = _embedding(env.num_classes, most, gain=most**-0.5)
 
     def forward(self, images: Images, labels: Labels | None = None) -> Logits:
@@ -141,7 +151,7 @@ class R3Discriminator(nn.Module):
         maps = first(self.colours(images))
         for change, stage in zip(self.halvings, others, strict=True):
             maps = stage(change(downsampled(maps)))
-        features: Features = self.linear((maps * self.basis).sum((2, 3)))
+        features: Features = self.linear(self.minibatch((maps * self.basis).sum((2, 3))))
         if self.vectors is None:
             return features[:, 0]
         logits: Logits = (features * self.vectors(need_labels(labels, self.num_classes))).sum(1)

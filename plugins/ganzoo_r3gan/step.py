@@ -18,7 +18,7 @@ def step(
     batches: Sequence[tuple[Tensor, Tensor | None, Tensor]],
     index: int,
     *,
-    gamma: float = 0.1,
+    gamma: float = 0.3,
 ) -> None:
     """Play step number ``index`` in place, on one batch of (real images, labels, latents).
 

@@ -74,6 +74,7 @@ _SNGAN = Recipe(
     year=2018,
     paper=_PAPER,
     step="ganzoo_sngan.step:step",
+    pretrained="ganzoo_sngan:sngan.safetensors",
     reading=(
         "C(real) and C(fake) are raw logits; the hinge stops teaching at 1 and -1, so a healthy"
         " run keeps C(real) below about 1 and C(fake) above about -1. D loss starts at 2 and hangs"

@@ -117,6 +117,7 @@ _STYLEGAN = Recipe(
     paper=_PAPER,
     aliases=("stylegan2",),
     step="ganzoo_stylegan.step:step",
+    pretrained="ganzoo_stylegan:stylegan-lite.safetensors",
     reading=(
         "D(real) starts at 0.5 and rises to about 0.7, D(fake) mirrors it; both near 0.5 for long"
         " after the first minutes means that the discriminator learns too little, D(fake) near 0"

@@ -85,6 +85,7 @@ _WGAN = Recipe(
     year=2017,
     paper="Wasserstein GAN (Arjovsky et al., 2017), https://arxiv.org/abs/1701.07875",
     step="ganzoo_wgan.step:wgan",
+    pretrained="ganzoo_wgan:wgan.safetensors",
     reading=(
         "C(real) and C(fake) are scores without a scale; only their gap says something: how far"
         " the discriminator still tells fakes from real images. A healthy gap rises at once and"
@@ -145,6 +146,7 @@ _WGAN_GP = Recipe(
     paper=_GULRAJANI,
     aliases=("wgangp",),
     step="ganzoo_wgan.step:wgan_gp",
+    pretrained="ganzoo_wgan:wgan-gp.safetensors",
     reading=(
         "C(real) and C(fake) are scores without a scale; their gap is an estimate of the distance"
         " between real and made images. It rises in the first thousands of images and then falls"

@@ -1,10 +1,22 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file
 
-from ganzoo.errors import DataError
+from ganzoo import runner
+from ganzoo.build import outline
+from ganzoo.data.pixels import to_pixels
+from ganzoo.errors import DataError, FitError
 from ganzoo.interfaces import Dataset
+from ganzoo.made import make_pictures, usual_count
+from ganzoo.pictures import scatter
+from ganzoo.plan import Plan, resolve
+from ganzoo.registry import Registry
+from ganzoo.rundir import RunDir
+from ganzoo.walk import make_walk
 from ganzoo_points.modes import Modes, modes_found
 from ganzoo_points.points import (
     GRID_STD,
@@ -167,3 +179,59 @@ def test_points_spread_over_the_square_meet_most_modes_and_are_of_low_quality() 
 def test_modes_of_no_points_are_refused() -> None:
     with pytest.raises(ValueError, match="without a point"):
         modes_found(torch.empty(0, 2), LINE, 0.01)
+
+
+def test_a_point_is_drawn_where_it_lies_and_brighter_where_more_lie() -> None:
+    points = torch.tensor([[1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0]])
+
+    sheet = scatter(to_pixels(points[:, :, None, None]))[..., 0]
+
+    ground = int(sheet[128, 128])
+    assert sheet.shape == (256, 256)
+    assert ground < sheet[0, -1] < sheet[0, 0]  # upper right, upper left
+    assert sheet[-1, 0] == sheet[0, -1]  # lower left
+    assert int((sheet > ground).sum()) == 3
+
+
+REGISTRY = Registry.discover(only=())
+SMALL = (
+    "dataset.count=500",
+    "generator.width=4",
+    "discriminator.width=4",
+    "training.batch_size=32",
+    "training.tick_kimg=0.128",
+)
+
+
+def small_plan(*sets: str, model: str = "gan", dataset: str = "ring2d") -> Plan:
+    return resolve(REGISTRY, model, sets=[*SMALL, *sets], replace={"dataset": dataset})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "conditional"), [("ring2d", "false"), ("grid2d", "true"), ("spiral2d", "true")]
+)
+def test_a_run_on_points_is_drawn_resumed_and_sampled(
+    tmp_path: Path, dataset: str, conditional: str
+) -> None:
+    plan = small_plan(
+        "training.kimg=0.256", f"training.conditional={conditional}", dataset=dataset
+    )
+    run = RunDir.open(runner.train(plan, REGISTRY, out=tmp_path, device="cpu").run)
+    done = runner.resume(run, REGISTRY, device="cpu", kimg="+0.256")
+    assert done.nimg == 512
+
+    for sheet in (run.real_sample, run.sample(0), run.sample(512)):
+        with Image.open(sheet) as picture:
+            assert (picture.mode, picture.size) == ("L", (512, 512))
+    assert usual_count(run, None) == usual_count(run, 1) == 2500
+    path = make_pictures(run, REGISTRY, seeds=range(100), output=tmp_path / "points.safetensors")
+    assert load_file(path)["images"].shape == (100, 2, 1, 1)
+    assert make_pictures(run, REGISTRY, seeds=range(100), output=tmp_path / "points.png").exists()
+    assert make_walk(run, REGISTRY, seeds=range(2), frames=2).suffix == ".webp"
+
+
+def test_a_network_of_convolutions_refuses_points_in_one_sentence() -> None:
+    with pytest.raises(DataError, match="a point has 1 pixel, not 32"):
+        outline(small_plan(model="dcgan"), REGISTRY)
+    with pytest.raises(FitError, match=r"dcgan makes .*, not 1"):
+        outline(small_plan("training.resolution=1", model="dcgan"), REGISTRY)
