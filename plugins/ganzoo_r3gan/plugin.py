@@ -91,6 +91,11 @@ _R3GAN = Recipe(
             "optimizer.generator.learning_rate": 2e-4,
             "optimizer.discriminator.learning_rate": 2e-4,
             "training.batch_size": 512,
+            "augment": ["ada"],
+            "augment.ada.target": "none",
+            "augment.ada.final": 0.55,
+            "augment.ada.pipe": ["blit", "geometric", "color", "cutout"],
+            "augment.ada.color_share": 0.5,
             "training.ema_ramp": "none",
             "training.kimg": 20000,
         },
@@ -99,6 +104,7 @@ _R3GAN = Recipe(
     year=2024,
     paper=_PAPER,
     step="ganzoo_r3gan.step:step",
+    pretrained="ganzoo_r3gan:r3gan.safetensors",
     reading=(
         "Only differences of logits count, so C(real) and C(fake) may drift together; the gap"
         " between them tells. D loss starts at 0.69, where it cannot tell real from fake, falls"

@@ -76,6 +76,7 @@ _SAGAN = Recipe(
     year=2019,
     paper=_PAPER,
     step="ganzoo_sagan.step:step",
+    pretrained="ganzoo_sagan:sagan.safetensors",
     reading=(
         "C(real) and C(fake) are raw logits; the hinge stops teaching at 1 and -1, so D loss"
         " starts at 2 and hangs between 1 and 2; near 0 for long means that the discriminator"
