@@ -13,6 +13,7 @@ from ganzoo.algorithm import Algorithm
 from ganzoo.draft import LOCAL
 from ganzoo.errors import FitError, GanzooError
 from ganzoo.interfaces import DataInfo, Dataset, Env
+from ganzoo.nn.resolution import nearest
 from ganzoo.options import make, schema
 from ganzoo.outline import Outline
 from ganzoo.plan import Part, Plan
@@ -169,4 +170,4 @@ def _resolution(plan: Plan, registry: Registry, dataset: Dataset) -> int:
     if not sizes:
         return dataset.describe().image_shape[-1]
     native = dataset.describe().image_shape[-1]
-    return min(sizes, key=lambda size: (abs(size - native), -size))
+    return nearest(native, sizes)

@@ -20,8 +20,15 @@ def check_resolution(network: str, resolution: int, sizes: Sequence[int]) -> Non
         return
     *most, last = map(str, sorted(sizes))
     listed = f"{', '.join(most)} or {last}" if most else last
-    nearest = min(sizes, key=lambda size: (abs(size - resolution), -size))
-    raise FitError(f"{network} makes {listed}, not {resolution}. Nearest: --resolution {nearest}")
+    raise FitError(
+        f"{network} makes {listed}, not {resolution}."
+        f" Nearest: --resolution {nearest(resolution, sizes)}"
+    )
+
+
+def nearest(resolution: int, sizes: Sequence[int]) -> int:
+    """Return the size of which a resolution is least enlarged or shrunk; of two the larger."""
+    return min(sizes, key=lambda size: (max(size, resolution) / min(size, resolution), -size))
 
 
 def doubling_widths(resolution: int, width: int, max_width: int, smallest: int = 4) -> list[int]:

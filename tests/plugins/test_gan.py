@@ -2,9 +2,12 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from zoo import REGISTRY
 
-from ganzoo.interfaces import Env
+from ganzoo import build
+from ganzoo.interfaces import DataInfo, Dataset, Env
+from ganzoo.plan import resolve
 from ganzoo_gan.networks import MLPDiscriminator, MLPGenerator
 
 
@@ -36,3 +39,26 @@ def test_units_are_dropped_in_training_only() -> None:
     judge.eval()
     assert torch.equal(judge(images), judge(images))
     assert sum(isinstance(layer, nn.Dropout) for layer in judge.modules()) == 2
+
+
+@pytest.mark.parametrize(("side", "chosen"), [(12, 28), (28, 28), (45, 32), (46, 64), (1, 1)])
+def test_pictures_are_trained_at_the_size_that_changes_them_least_and_never_as_points(
+    side: int, chosen: int
+) -> None:
+    plan = resolve(REGISTRY, "gan", sets=["generator.width=2", "discriminator.width=2"])
+    built = build.outline(plan, REGISTRY, {"dataset": Plain(side)})
+    assert built.env.resolution == chosen
+
+
+class Plain(Dataset):
+    """Pictures of one size, or of the size that is asked for."""
+
+    def __init__(self, side: int) -> None:
+        self._side = side
+
+    def describe(self, resolution: int | None = None) -> DataInfo:
+        side = resolution or self._side
+        return DataInfo((1, side, side), count=4)
+
+    def load(self, resolution: int | None = None) -> tuple[Tensor, None]:
+        raise NotImplementedError
