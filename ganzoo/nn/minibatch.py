@@ -1,12 +1,18 @@
 """How close an image is to each of its batch mates: it lets a discriminator see collapse."""
 
-from typing import final
+from typing import Annotated, TypeAlias, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganzoo.options import Opt
 from ganzoo.types import Features
+
+Kernels: TypeAlias = Annotated[
+    int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
+]
+"""The setting ``minibatch`` of a discriminator."""
 
 DIMENSIONS = 5
 """Numbers that a kernel measures a distance by, as in the authors' code for small images."""

@@ -18,7 +18,7 @@ from ganzoo.nn.conditioning import (
     ProjectionHead,
     append_labels,
 )
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.strided import (
     falling_layers,
     falling_widths,
@@ -32,11 +32,6 @@ from ganzoo.types import Features, Images, Labels, Latents, Logits
 
 Width = Annotated[int, Opt("channels of the first hidden map", ge=1)]
 """Of a discriminator."""
-
-Kernels = Annotated[
-    int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-]
-"""Of a discriminator too."""
 
 
 @final

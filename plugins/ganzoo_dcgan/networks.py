@@ -11,7 +11,7 @@ from torch import nn
 
 from ganzoo.interfaces import BOUNDED, Env
 from ganzoo.nn.conditioning import append_labels
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.spectral import spectrally_normalize
 from ganzoo.nn.strided import (
     falling_layers,
@@ -99,9 +99,7 @@ class DCGANDiscriminator(nn.Module):
             Literal["batch", "layer", "group", "instance", "spectral", "none"],
             Opt("all but batch judge every image alone, for penalties"),
         ] = "batch",
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         side, halvings = smallest_map("dcgan", env.resolution)

@@ -7,7 +7,7 @@ from torch import nn
 
 from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import append_labels
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution
 from ganzoo.options import Opt
 from ganzoo.types import Images, Labels, Latents, Logits
@@ -77,9 +77,7 @@ class MLPDiscriminator(nn.Module):
         dropout: Annotated[
             float, Opt("share of the first two hidden layers left out in training", ge=0, lt=1)
         ] = 0.3,
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         check_resolution("gan", env.resolution, SIZES)

@@ -20,7 +20,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import LabelEmbedding, need_labels
 from ganzoo.nn.equalized import ROOT_OF_TWO, EqualizedConv2d, EqualizedLinear, pixel_norm
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.nn.stddev import MinibatchStddev
 from ganzoo.options import Opt
@@ -185,9 +185,7 @@ class ProgressiveDiscriminator(nn.Module):
         width: Width = 64,
         max_width: MaxWidth = 128,
         group: Annotated[int, Opt("images compared by minibatch stddev", ge=1)] = 4,
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         check_resolution("progan", env.resolution, SIZES)

@@ -21,7 +21,7 @@ from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import need_labels
 from ganzoo.nn.convolution import convolved
 from ganzoo.nn.filters import Changed, Maps, downsampled, upsampled
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.options import Opt
 from ganzoo.types import Features, Images, Labels, Latents, Logits
@@ -124,9 +124,7 @@ class R3Discriminator(nn.Module):
         max_width: MaxWidth = 256,
         blocks: Blocks = 1,
         group_width: GroupWidth = 16,
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         check_resolution("r3gan", env.resolution, SIZES)

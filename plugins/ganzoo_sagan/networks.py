@@ -12,7 +12,7 @@ from ganzoo.errors import FitError
 from ganzoo.interfaces import BOUNDED, Env
 from ganzoo.nn.attention import SelfAttention
 from ganzoo.nn.conditioning import ProjectionHead
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.residual import (
     UpBlock,
     convolution,
@@ -133,9 +133,7 @@ class SAGANDiscriminator(nn.Module):
             int | None,
             Opt("side of the map that attends; none: 14 at 28 px, 8 at 32, else 32", ge=2),
         ] = None,
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         widths = falling_widths("sagan", env.resolution, width)

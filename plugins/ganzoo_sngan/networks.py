@@ -9,7 +9,7 @@ from torch.nn.functional import relu
 
 from ganzoo.interfaces import BOUNDED, Env
 from ganzoo.nn.conditioning import ProjectionHead
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.residual import (
     UpBlock,
     convolution,
@@ -106,9 +106,7 @@ class ResNetDiscriminator(nn.Module):
             Literal["spectral", "none"], Opt("what bounds the slope; none: a penalty must")
         ] = "spectral",
         pool: Annotated[Literal["sum", "mean"], Opt("how features are gathered")] = "sum",
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         widths = falling_widths("resnet", env.resolution, width)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ganzoo.interfaces import Env
 from ganzoo.nn.equalized import EqualizedConv2d, EqualizedLinear
 from ganzoo.nn.filters import Changed, Maps, blurred, downsampled, upsampled
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution, doubling_widths
 from ganzoo.nn.stddev import MinibatchStddev
 from ganzoo.options import Opt
@@ -186,9 +186,7 @@ class StyleDiscriminator(nn.Module):
         arch: Annotated[Literal["resnet", "orig"], Opt("with shortcuts, or without")] = "resnet",
         group: Annotated[int, Opt("images compared by minibatch stddev", ge=1)] = 4,
         label_layers: Annotated[int, Opt("layers that map a label", ge=1)] = 8,
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         check_resolution("stylegan", env.resolution, SIZES)

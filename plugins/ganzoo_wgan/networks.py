@@ -8,7 +8,7 @@ from torch.nn.functional import leaky_relu, relu
 
 from ganzoo.interfaces import Env
 from ganzoo.nn.conditioning import append_labels
-from ganzoo.nn.minibatch import MinibatchDiscrimination
+from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.resolution import check_resolution
 from ganzoo.options import Opt
 from ganzoo.types import Images, Labels, Latents, Logits
@@ -83,9 +83,7 @@ class MnistDiscriminator(nn.Module):
         env: Env,
         *,
         width: Width = 64,
-        minibatch: Annotated[
-            int, Opt("kernels of minibatch discrimination before the logit; 0: none", ge=0)
-        ] = 0,
+        minibatch: Kernels = 0,
     ) -> None:
         super().__init__()
         check_resolution("mnist28", env.resolution, SIZES)
