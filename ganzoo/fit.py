@@ -3,9 +3,7 @@
 A rule reads what parts declare or do; none knows a part by its name.
 """
 
-from collections.abc import Iterable, Mapping
-from fnmatch import filter as filter_names
-from fnmatch import fnmatch
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -14,6 +12,7 @@ from ganzoo.algorithm import images_of
 from ganzoo.errors import FitError
 from ganzoo.interfaces import BOUNDED
 from ganzoo.outline import Outline
+from ganzoo.training.experiment import parameters_called
 
 
 def check(built: Outline) -> list[str]:
@@ -54,28 +53,24 @@ def _check_calls(built: Outline) -> None:
             if not hasattr(built.networks.get(role), method):
                 raise FitError(
                     f"schedule {name} calls {method} of every {role} it drives, and"
-                    f" {built.name(role)} has none; choose another {role}, or --schedule none"
+                    f" {built.name(role)} has none; choose another {role}, or --set schedule=[]"
                 )
 
 
 def _check_frozen(built: Outline) -> None:
     """Refuse patterns of frozen parameters that name none, or all that a player has."""
     patterns = built.plan.training.frozen
-    for player, roles in built.algorithm.players.items() if patterns else ():
-        names = [f"{role}.{name}" for role in roles for name, _ in _parameters(built, role)]
-        if all(any(fnmatch(name, each) for each in patterns) for name in names):
-            raise FitError(f"training.frozen: nothing is left for the {player} to learn")
-    every = [f"{role}.{n}" for role in built.networks for n, _ in _parameters(built, role)]
+    every = list(parameters_called(built.networks, ["*"]))
     for each in patterns:
-        if not filter_names(every, each):
+        if not parameters_called(built.networks, [each]):
             raise FitError(
                 f"training.frozen: no parameter is called {each!r}; they are called"
                 f" {every[0]}, {every[1]} ... {every[-1]}"
             )
-
-
-def _parameters(built: Outline, role: str) -> Iterable[tuple[str, nn.Parameter]]:
-    return built.networks[role].named_parameters()
+    for player, roles in built.algorithm.players.items() if patterns else ():
+        own = {role: built.networks[role] for role in roles}
+        if len(parameters_called(own, patterns)) == len(parameters_called(own, ["*"])):
+            raise FitError(f"training.frozen: nothing is left for the {player} to learn")
 
 
 def _check_slope(built: Outline) -> None:

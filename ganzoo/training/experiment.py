@@ -1,6 +1,6 @@
 """The parts of one run, built and fitted, before anything is trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Protocol, runtime_checkable
@@ -53,15 +53,6 @@ class Experiment:
     training: Training
     optimizers: Mapping[str, Optimizer]
 
-    def frozen(self) -> dict[str, nn.Parameter]:
-        """Return the parameters that never change, by ``role.name``."""
-        return {
-            f"{role}.{name}": parameter
-            for role, network in self.networks.items()
-            for name, parameter in network.named_parameters()
-            if any(fnmatch(f"{role}.{name}", each) for each in self.training.frozen)
-        }
-
     def parts(self) -> dict[str, object]:
         """Return every part by its dotted slot, in the order run hooks are called."""
         named: dict[str, object] = {"algorithm": self.algorithm}
@@ -75,3 +66,16 @@ class Experiment:
         for kind, parts in groups.items():
             named |= {f"{kind}.{name}": part for name, part in parts.items()}
         return named
+
+
+def parameters_called(
+    networks: Mapping[str, nn.Module], patterns: Iterable[str]
+) -> dict[str, nn.Parameter]:
+    """Return the parameters that any of some patterns names, as ``role.name``, by that name."""
+    wanted = tuple(patterns)
+    return {
+        f"{role}.{name}": parameter
+        for role, network in networks.items()
+        for name, parameter in network.named_parameters()
+        if any(fnmatch(f"{role}.{name}", each) for each in wanted)
+    }
