@@ -16,7 +16,7 @@ from ganzoo.algorithm import Draw, Phase, Play, RunView, Term
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Stateful
 from ganzoo.training.ema import Average
-from ganzoo.training.experiment import Experiment
+from ganzoo.training.experiment import Experiment, parameters_called
 from ganzoo.training.optimizers import make_optimizer, pack_optimizer, unpack_optimizer
 from ganzoo.training.precision import Precision
 from ganzoo.training.ranks import Ranks
@@ -58,7 +58,7 @@ class Trainer:
         for part in experiment.parts().values():
             if isinstance(part, nn.Module):
                 part.to(device)
-        for parameter in experiment.frozen().values():
+        for parameter in parameters_called(experiment.networks, training.frozen).values():
             parameter.requires_grad_(False)
         self.average = Average(
             self.networks[experiment.algorithm.samples_from],
@@ -187,9 +187,8 @@ class Trainer:
         groups: dict[str, Any] = {
             role: dict(net.state_dict()) for role, net in self.networks.items()
         }
-        groups[f"{self.experiment.algorithm.samples_from}_ema"] = dict(
-            self.average.network.state_dict()
-        )
+        average = dict(self.average.network.state_dict())
+        groups[f"{self.experiment.algorithm.samples_from}_ema"] = average
         groups["optimizers"] = {
             player: pack_optimizer(optimizer, self._names(player))
             for player, optimizer in self.optimizers.items()
@@ -208,8 +207,9 @@ class Trainer:
         extra = groups["extra"]
         self.step, self.nimg = extra["step"], extra["nimg"]
         self.batch_size, self.rates = extra["batch_size"], dict(extra["rates"])
-        self.betas, self.weights = dict(extra["betas"]), dict(extra["weights"])
-        self.average.halflife_kimg = extra["ema_halflife_kimg"]
+        if "weights" in extra:  # older checkpoints are from before anybody could change these
+            self.betas, self.weights = dict(extra["betas"]), dict(extra["weights"])
+            self.average.halflife_kimg = extra["ema_halflife_kimg"]
         for player, optimizer in self.optimizers.items():
             unpack_optimizer(optimizer, self._names(player), groups["optimizers"][player])
         self.readings.load_state_dict(extra["readings"], self.device)

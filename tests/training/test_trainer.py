@@ -417,3 +417,17 @@ def test_losses_of_patches_are_averaged_after_the_loss() -> None:
 
     assert isinstance(made.experiment.loss, TinyLoss)
     assert made.readings.means()["D loss"] > 0
+
+
+def test_a_checkpoint_from_before_schedules_set_these_goes_on_as_it_did() -> None:
+    through, first, second = trainer(160), trainer(80), trainer(160, seed=9)
+    list(through.ticks(40))
+    list(first.ticks(40))
+    saved = first.state_dict()
+    for name in ("betas", "weights", "ema_halflife_kimg"):
+        del saved["extra"][name]
+
+    second.load_state_dict(saved)
+    list(second.ticks(40))
+
+    assert state_of(second) == state_of(through)
