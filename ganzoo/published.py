@@ -27,7 +27,10 @@ from ganzoo.training import checkpoint
 _CARD = "ganzoo"  # the only word of the header: the order of several would not be ours
 _SAID = ("model", "dataset", "command", "resolution", "data", "env", "made_by", "environment")
 _PLACES = ("path", "root")  # of a data set: of no use elsewhere, and nobody's business
-_HERE = ("--out", "--data-root", "--plain", "--quiet", "-q")  # of a command: how it was run here
+_HERE = {"--out": 1, "--data-root": 1, "--plain": 0, "--quiet": 0, "-q": 0}
+"""Options of a command that say how it was run here, and how many words each takes."""
+
+_NEEDED = ("model", "nimg", "config", "env", "made_by")
 
 
 def export(run: RunDir, output: Path, at: int | None = None) -> Path:
@@ -52,6 +55,9 @@ def export(run: RunDir, output: Path, at: int | None = None) -> Path:
     config = tomlkit.parse(run.config.read_text(encoding="utf-8"))
     for place in _PLACES:
         config.get("dataset", {}).pop(place, None)
+    training = config.get("training", {})
+    if "init_from" in training:
+        training["init_from"] = _last(str(training["init_from"]))
     said = {key: info[key] for key in _SAID if key in info}
     said |= {"nimg": nimg, "config": tomlkit.dumps(config), "command": _anywhere(info["command"])}
     words = {_CARD: json.dumps(said, sort_keys=True, ensure_ascii=False)}
@@ -69,7 +75,8 @@ def card(file: Path) -> Mapping[str, Any]:
         with file.open("rb") as opened:  # eight bytes of length, then JSON
             (length,) = struct.unpack("<Q", opened.read(8))
             words = json.loads(opened.read(min(length, 1 << 20)))
-        return dict(json.loads(words["__metadata__"][_CARD]))
+        said = dict(json.loads(words["__metadata__"][_CARD]))
+        return said | {key: said[key] for key in _NEEDED}
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
         raise CheckpointError(
             f"{file}: is no generator of ganzoo's ({error}); write one with ganzoo export"
@@ -117,7 +124,12 @@ def _anywhere(command: str) -> str:
     kept, words = [], iter(shlex.split(command))
     for word in words:
         if word not in _HERE:
-            kept.append(re.sub(r"[^=]*[/\\]", "", word))
-        elif word in ("--out", "--data-root"):
+            kept.append(_last(word))
+        for _ in range(_HERE.get(word, 0)):
             next(words, None)
     return shlex.join(kept)
+
+
+def _last(word: str) -> str:
+    """Return a word with no more of a path than its last name; ``key=value`` keeps its key."""
+    return re.sub(r"[^=]*[/\\]", "", word)

@@ -3,6 +3,7 @@
 ``python tests/test_published.py`` writes the page of those that ship: ``docs/pretrained.md``.
 """
 
+import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from ganzoo import runner
 from ganzoo.cli.main import main
@@ -73,11 +74,28 @@ def test_a_file_says_what_it_is_but_not_where_its_pictures_lay(
     assert "private" not in first.read_text(encoding="utf-8", errors="replace")
 
 
+def test_a_run_begun_elsewhere_keeps_the_name_of_its_source_but_no_path(
+    run: RunDir, tmp_path: Path
+) -> None:
+    plan = resolve(
+        REGISTRY, None, config=run.config, overrides={"training.init_from": str(run.path)}
+    )
+    done = runner.train(plan, REGISTRY, out=tmp_path, device="cpu")
+    file = export(RunDir.open(done.run), tmp_path / "a.safetensors")
+
+    assert f'init_from = "{run.path.name}@40"' in card(file)["config"]
+    assert str(run.path.parent) not in file.read_text(encoding="utf-8", errors="replace")
+
+
 def test_a_file_of_another_kind_is_refused_with_the_cure(run: RunDir, tmp_path: Path) -> None:
     alien = tmp_path / "alien.safetensors"
     alien.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    bare = tmp_path / "bare.safetensors"
+    bare.write_bytes(save({}, metadata={"ganzoo": json.dumps({"model": "gan", "nimg": 1})}))
     with pytest.raises(CheckpointError, match="is no generator of ganzoo's"):
         unpack(alien, tmp_path)
+    with pytest.raises(CheckpointError, match="is no generator of ganzoo's \\('config'\\)"):
+        unpack(bare, tmp_path)
     with pytest.raises(CheckpointError, match="write one with ganzoo export"):
         card(tmp_path / "missing.safetensors")
     with pytest.raises(RecipeError, match=r"exported to a \.safetensors file"):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.asked import Asked
 from ganzoo.cli.screen import remark, say
 from ganzoo.cli.wording import shown_path
 from ganzoo.rundir import find, runs_root
@@ -19,9 +18,7 @@ from ganzoo.rundir import find, runs_root
 @click.option("--checkpoint", type=int, metavar="NIMG", help="The newest if not said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the path.")
-@click.pass_obj
 def command(
-    asked: Asked,
     run: str,
     output: Path | None,
     checkpoint: int | None,
