@@ -198,8 +198,7 @@ def train(
     objects: dict[str, Any] = {}
     overrides = dict(settings or {})
     short: dict[str, Any] = {"seed": seed, "resolution": resolution, "conditional": conditional}
-    short |= {"kimg": kimg, "minutes": minutes}
-    short |= {"init_from": None if init_from is None else str(init_from)}
+    short |= {"kimg": kimg, "minutes": minutes, "init_from": init_from and str(init_from)}
     overrides |= {f"training.{k}": v for k, v in short.items() if v is not None}
     replace: dict[str, str] = {}
     add: dict[str, list[str]] = {}
