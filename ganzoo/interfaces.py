@@ -98,12 +98,15 @@ class Loss(ABC):
         needs_bounded_slope: Meaningless unless something bounds the discriminator's slope.
         wants_bounded_slope: Unsteady unless something does.
         mixes_samples: The loss of one sample depends on its batch mates.
+        symptoms: What readings look like when a player is ``winning`` or ``blind``: for each word
+            the range of each column, ``{"winning": {"D acc": (0.98, 1.0)}}``.
     """
 
     paired: ClassVar[bool] = False
     needs_bounded_slope: ClassVar[bool] = False
     wants_bounded_slope: ClassVar[bool] = False
     mixes_samples: ClassVar[bool] = False
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = {}
 
     @abstractmethod
     def discriminator(self, real: Logits, fake: Logits) -> Values:
@@ -223,26 +226,77 @@ class Dataset(ABC):
         """
         return None
 
+    def held_out(self, resolution: int | None = None) -> tuple[Pixels, Labels | None] | None:
+        """Return real images that :meth:`load` does not give: the test split, where there is one.
+
+        None: whoever judges sets some of the loaded images apart. Raises as :meth:`load`.
+        """
+        return None
+
 
 @runtime_checkable
 class Extractor(Protocol):
-    """A network that turns pixels into features for a metric."""
+    """Turns pixels into features, the space in which metrics compare images.
 
-    def __call__(self, pixels: Pixels) -> Features: ...
+    Optional, read where present: ``fit(pixels)``, called once with the reference images before
+    anything is extracted; ``class_logits(features)`` -> [n, k], the classes it takes images for;
+    ``known_as`` (class attribute), names that values have in the literature when each side has
+    10,000 images or more, ``{"FD": "FID"}``.
+
+    Attributes:
+        digest: sha256 of its weights and of all else that decides the features, in hex; after
+            ``fit`` where it has one. Values with different digests are never compared.
+    """
+
+    digest: str
+
+    def __call__(self, pixels: Pixels) -> Features:
+        """Return features on the CPU; any resolution and channels that it can make its own."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Images, and what an extractor makes of them.
+
+    Attributes:
+        pixels: The images.
+        features: Of each image.
+        labels: The class of each, or the one it was asked for; None without classes.
+        class_logits: The classes that the extractor takes them for; None where it names none.
+    """
+
+    pixels: Pixels
+    features: Features
+    labels: Labels | None = None
+    class_logits: Float[Tensor, "n k"] | None = None
 
 
 class Metric(ABC):
-    """A number that compares generated with real images in a space of features.
+    """Numbers that compare generated with real images; there is no generator inside.
 
     Attributes:
-        protocol: What was compared and how, printed beside every value.
+        higher: Names of values of which more is better; of the others less is.
+        in_pixels: It looks at pixels alone and says the same whatever the extractor.
     """
 
-    protocol: ClassVar[str]
+    higher: ClassVar[frozenset[str]] = frozenset()
+    in_pixels: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """How it compares, with every setting that decides a value; stamped on each."""
 
     @abstractmethod
-    def score(self, real: Features, fake: Features) -> Mapping[str, float]:
-        """Return values by name."""
+    def score(self, real: Embedded, fake: Embedded, held_out: Embedded) -> Mapping[str, float]:
+        """Return values by name; none where it cannot say anything.
+
+        Args:
+            real: The reference, images that may have been trained on.
+            fake: What is judged.
+            held_out: Real images that are not in the reference. Judged in place of ``fake`` they
+                give the floor that is printed beside each value.
+        """
 
 
 @runtime_checkable

@@ -42,6 +42,8 @@ class Component:
         needs: Extras that some network must give.
         paper: Where it comes from.
         aliases: Other names that find it.
+        extractors: Of a data set: what judges its images, the first for the headline.
+        metrics: Of a data set: what else is worth measuring on it, beside the standard metrics.
     """
 
     kind: str
@@ -53,6 +55,8 @@ class Component:
     needs: tuple[str, ...] = ()
     paper: str = ""
     aliases: tuple[str, ...] = ()
+    extractors: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
 
     def problems(self) -> list[str]:
         """Return what is wrong with the description; empty when nothing is."""
