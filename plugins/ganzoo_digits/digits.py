@@ -22,6 +22,7 @@ _VERSION = 1
 """Raise it with any change of a pixel: old cache files are then left alone."""
 
 _CHUNK = 500
+_HELD_OUT = 10_000  # drawn with seed 0, whatever the seed of the set
 _NUM_CLASSES = 10
 _NATIVE, _SMALLEST = 28, 8
 _INK_BOX = 20 / 28 - 0.05
@@ -79,6 +80,11 @@ class Digits(Dataset):
             "resolution": side,
         }
         return cached(key, lambda: self._draw(side))
+
+    def held_out(self, resolution: int | None = None) -> tuple[Pixels, Labels | None] | None:
+        if self._split == "test":
+            return None
+        return Digits(count=_HELD_OUT, split="test").load(resolution)
 
     def _draw(self, side: int) -> tuple[Pixels, Labels]:
         chunks = range(math.ceil(self._count / _CHUNK))

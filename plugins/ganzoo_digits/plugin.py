@@ -14,5 +14,6 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "digits",
             "ganzoo_digits.digits:Digits",
             "handwriting drawn from strokes at any resolution, 10 classes; made here, no download",
+            extractors=("lenet-digits", "pca"),
         ),
     )

@@ -15,6 +15,7 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "ganzoo_downloads.torchvision_sets:Mnist",
             "handwritten digits, 28 px, grey, 10 classes; 60,000 images",
             paper="Gradient-based learning applied to document recognition (LeCun et al., 1998)",
+            extractors=("lenet", "pca"),
         ),
         Component(
             "dataset",
@@ -29,6 +30,7 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "ganzoo_downloads.torchvision_sets:FashionMnist",
             "pieces of clothing, 28 px, grey, 10 classes; 60,000 images",
             paper="Fashion-MNIST (Xiao et al., 2017), https://arxiv.org/abs/1708.07747",
+            extractors=("pca",),
         ),
         Component(
             "dataset",
@@ -37,5 +39,6 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "small photographs, 32 px, colour, 10 classes; 50,000 images",
             paper="Learning Multiple Layers of Features from Tiny Images (Krizhevsky, 2009)",
             aliases=("cifar-10",),
+            extractors=("colour", "pca"),
         ),
     )

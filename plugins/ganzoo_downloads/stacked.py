@@ -10,6 +10,9 @@ from ganzoo.options import Opt
 from ganzoo.types import Labels, Pixels
 from ganzoo_downloads.torchvision_sets import MNIST, ROOT, SPLIT, Split
 
+_HELD_OUT = 10_000
+"""Pictures that are made of the digits to test with, whatever the seed of the set."""
+
 
 @final
 class StackedMnist(Dataset):
@@ -57,3 +60,8 @@ class StackedMnist(Dataset):
         rng = rng_of("stacked-mnist", self._seed, self._split)
         chosen = torch.randint(len(digits), (self._count, 3), generator=rng)
         return digits[chosen, 0], classes[chosen] @ torch.tensor([100, 10, 1])
+
+    def held_out(self, resolution: int | None = None) -> tuple[Pixels, Labels | None] | None:
+        if self._split == "test":
+            return None
+        return StackedMnist(root=self._root, split="test", count=_HELD_OUT).load(resolution)

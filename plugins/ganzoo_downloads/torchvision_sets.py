@@ -153,6 +153,11 @@ class Mnist(Dataset):
     def load(self, resolution: int | None = None) -> tuple[Pixels, Labels | None]:
         return MNIST.load(self._split, self._root, resolution)
 
+    def held_out(self, resolution: int | None = None) -> tuple[Pixels, Labels | None] | None:
+        if self._split == "test":
+            return None
+        return MNIST.load("test", self._root, resolution)
+
 
 @final
 class FashionMnist(Dataset):
@@ -178,6 +183,11 @@ class FashionMnist(Dataset):
 
     def load(self, resolution: int | None = None) -> tuple[Pixels, Labels | None]:
         return FASHION_MNIST.load(self._split, self._root, resolution)
+
+    def held_out(self, resolution: int | None = None) -> tuple[Pixels, Labels | None] | None:
+        if self._split == "test":
+            return None
+        return FASHION_MNIST.load("test", self._root, resolution)
 
 
 @final
@@ -206,6 +216,11 @@ class Cifar10(Dataset):
     def load(self, resolution: int | None = None) -> tuple[Pixels, Labels | None]:
         pixels, labels = _read_cifar(located(CIFAR10, self._root), train=self._split == "train")
         return fit(pixels, resolution or 32), labels
+
+    def held_out(self, resolution: int | None = None) -> tuple[Pixels, Labels | None] | None:
+        if self._split == "test":
+            return None
+        return Cifar10(root=self._root, split="test").load(resolution)
 
 
 def _read_cifar(folder: Path, *, train: bool) -> tuple[Pixels, Labels]:

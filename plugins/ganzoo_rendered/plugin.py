@@ -14,11 +14,13 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "critters",
             "ganzoo_rendered.critters:Critters",
             "cartoon animals in colour, 29 known factors, 4 kinds of ears; made here, no download",
+            extractors=("colour", "pca"),
         ),
         Component(
             "dataset",
             "scenes",
             "ganzoo_rendered.scenes:Scenes",
             "ray-traced shapes in colour, 8 known factors, 4 shapes; made here, no download",
+            extractors=("colour", "pca"),
         ),
     )

@@ -1,0 +1,1 @@
+"""Feature spaces of our own: small classifiers with their weights, and a pixel PCA."""

@@ -1,0 +1,1 @@
+"""The feature space of published FIDs, through torch-fidelity."""
