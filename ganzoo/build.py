@@ -18,6 +18,7 @@ from ganzoo.options import make, schema
 from ganzoo.outline import Outline
 from ganzoo.plan import Part, Plan
 from ganzoo.registry import Entry, Registry
+from ganzoo.spec import Component
 from ganzoo.training.streams import seed_of
 
 
@@ -126,6 +127,16 @@ def generator(
     """Build only the network that is sampled from; no data, loss or discriminator is needed."""
     network: nn.Module = Builder(registry, plan, objects or {}).part("generator", "generator", env)
     return network
+
+
+def dataset(
+    registry: Registry, plan: Plan, objects: Mapping[str, Any] | None = None
+) -> tuple[Dataset, Component | None]:
+    """Build only the data set; returns it with what its maker says of it, None where unknown."""
+    builder = Builder(registry, plan, objects or {})
+    found: Dataset = builder.part("dataset", "dataset")
+    entry = builder.entries.get("dataset")
+    return found, entry and entry.component
 
 
 def _network(builder: Builder, role: str, kind: str, env: Env, seed: int) -> nn.Module:

@@ -9,6 +9,7 @@ A message is one sentence a user can act on: where, what was found, and the cure
      ├─ MachineError       exit 4   device, extra, disk, or a run somebody else holds
      ├─ DivergedError      exit 5   a number that is not finite
      ├─ PluginError        exit 6   a plugin that was asked for and cannot be used
+     ├─ GateError          exit 7   a value that does not reach what was required of it
      └─ CheckpointError    exit 8   no usable checkpoint
 """
 
@@ -66,6 +67,12 @@ class PluginError(GanzooError):
     """A plugin that was asked for by name and cannot be used."""
 
     exit_code = 6
+
+
+class GateError(GanzooError):
+    """A measured value that does not reach what was required of it."""
+
+    exit_code = 7
 
 
 class CheckpointError(GanzooError):

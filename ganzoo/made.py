@@ -1,6 +1,6 @@
 """Pictures from a finished run: only its generator, its settings and its record are needed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ def load_generator(
     *,
     device: str | None = None,
     at: int | None = None,
-    objects: dict[str, Any] | None = None,
+    raw: bool = False,
+    objects: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """Return the averaged generator of a run, in evaluation mode.
 
@@ -36,6 +37,7 @@ def load_generator(
         registry: What names mean.
         device: Where it shall lie; None for the best there is.
         at: The checkpoint, in images shown; None for the newest.
+        raw: The generator that was trained, in place of its average.
         objects: The generator itself, when the run was made with an object.
 
     Raises:
@@ -47,7 +49,7 @@ def load_generator(
     path, _ = averaged(run, at)
     plan = Plan.from_file(registry, run.config)
     network = build.generator(registry, plan, env_of(info), objects)
-    network.load_state_dict(checkpoint.load_group(path, "generator_ema"))
+    network.load_state_dict(checkpoint.load_group(path, "generator" if raw else "generator_ema"))
     return network.to(devices.candidates(device)[0]).eval()
 
 
@@ -71,6 +73,26 @@ def averaged(run: RunDir, at: int | None = None) -> tuple[Path, int]:
         raise CheckpointError(f"{run.path.name} has no checkpoint at {at} images; it has {known}")
     nimg = max(moments) if at is None else at
     return run.checkpoint(nimg), nimg
+
+
+def moment_called(run: RunDir, word: str | None) -> int | None:
+    """Return the images shown at a checkpoint: a number, ``best`` as evaluated, or None for None.
+
+    Raises:
+        CheckpointError: The run has no best one yet.
+        RecipeError: It is neither.
+    """
+    if word is None or word.isdecimal():
+        return None if word is None else int(word)
+    if word != "best":
+        raise RecipeError(f"--checkpoint {word}: say images shown, such as 100032, or best")
+    best = run.read_info().get("best")
+    if best is None:
+        raise CheckpointError(
+            f"{run.path.name} has not been evaluated, so none is best",
+            hint=f"ganzoo eval {run.number}",
+        )
+    return int(best["nimg"])
 
 
 def usual_count(run: RunDir, label: int | None) -> int:

@@ -43,7 +43,7 @@ class Component:
         paper: Where it comes from.
         aliases: Other names that find it.
         extractors: Of a data set: what judges its images, the first for the headline.
-        metrics: Of a data set: what else is worth measuring on it, beside the standard metrics.
+        metrics: Of a data set: what is measured on it in place of the standard metrics.
     """
 
     kind: str
@@ -90,6 +90,7 @@ class Recipe:
             ``info --code`` prints; tests hold the trainer to it.
         pretrained: ``"package:file.safetensors"``, a trained generator that the plugin ships, as
             ``ganzoo export`` wrote it.
+        reported: What others report for it, with the source: ``"CIFAR-10 FID 16.77 (mimicry)"``.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Recipe:
     reading: str = ""
     step: str = ""
     pretrained: str = ""
+    reported: str = ""
 
     kind = "recipe"
 

@@ -44,7 +44,7 @@ from ganzoo.rundir import RunDir, find, runs_root
     " a folder.",
 )
 @click.option("--pretrained", is_flag=True, help="RUN is a model: the one that came with it.")
-@click.option("--checkpoint", type=int, metavar="NIMG", help="The newest if not said.")
+@click.option("--checkpoint", metavar="NIMG|best", help="The newest if not said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
 @click.option("--device", help="cpu, cuda, cuda:1, mps; the best there is if not said.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the path.")
@@ -64,7 +64,7 @@ def command(
     attention: bool,
     output: Path | None,
     pretrained: bool,
-    checkpoint: int | None,
+    checkpoint: str | None,
     out: Path | None,
     device: str | None,
     quiet: bool,
@@ -91,11 +91,11 @@ def command(
     _only_one(walk=walk, mix=mix, attention=attention)
     registry = asked.registry()
     with _model(registry, run, out, pretrained=pretrained) as found:
-        from ganzoo.made import class_of, make_pictures, usual_count
+        from ganzoo.made import class_of, make_pictures, moment_called, usual_count
 
         chosen = None if label is None else class_of(found, label)
         said: dict[str, Any] = {"label": chosen, "psi": psi, "device": device}
-        said |= {"output": output, "at": checkpoint}
+        said |= {"output": output, "at": moment_called(found, checkpoint)}
         if pretrained and output is None:
             said["output"] = Path(found.path.name + (".webp" if walk else ".png"))
         if mix:

@@ -8,7 +8,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,16 @@ import click
 from ganzoo.cli import wording
 from ganzoo.cli.watching import Cells as Cells
 from ganzoo.cli.watching import Screen
-from ganzoo.events import Event, Finished, Pictured, Started, Ticked, Waiting
+from ganzoo.events import (
+    Event,
+    Finished,
+    Pictured,
+    Remarked,
+    Scored,
+    Started,
+    Ticked,
+    Waiting,
+)
 
 
 @runtime_checkable
@@ -109,6 +119,10 @@ class PlainScreen(Screen):
         if isinstance(event, Pictured) and event.what == "generated" and not self._pictured:
             self._pictured = True
             return [f"pictures  {wording.shown_path(event.path)}"]
+        if isinstance(event, Scored):
+            return [wording.scored(event)]
+        if isinstance(event, Remarked):
+            return wording.remarked(event, self._program)
         if isinstance(event, Finished):
             return wording.ending(event, self._start, self._program)
         return []
@@ -135,6 +149,25 @@ def table(heads: Sequence[str], rows: Sequence[Cells], *, right: Sequence[str] =
             for head, text, width in zip(heads, line, widths, strict=True)
         ]
         click.echo(f"  {'  '.join(cells)}".rstrip())
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Yield what shows a line on a terminal in place of the one before; else it shows nothing."""
+    shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    width = 0
+
+    def tell(line: str) -> None:
+        nonlocal width
+        if shown:
+            click.echo(f"\r{line:<{width}}", err=True, nl=False)
+            width = len(line)
+
+    try:
+        yield tell
+    finally:
+        if width:
+            click.echo(f"\r{'':<{width}}\r", err=True, nl=False)
 
 
 def say(*lines: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ganzoo.events import Finished, Started, Ticked
+from ganzoo.events import Finished, Remarked, Scored, Started, Ticked
 from ganzoo.registry import Entry
 from ganzoo.rundir import RunDir, runs_root, slug
 
-KNOWN = ("D loss", "G loss", "D(real)", "D(fake)", "D acc", "C(real)", "C(fake)", "gap")
+KNOWN = ("D loss", "G loss", "D(real)", "D(fake)", "D acc", "C(real)", "C(fake)", "gap", "variety")
 """Columns in the order people read them; others follow."""
 
 
@@ -138,6 +138,15 @@ def reading(name: str, value: float) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.3g}"
 
 
+def score(name: str, value: float) -> str:
+    """Return one value of an evaluation: shares with two digits, distances with four figures."""
+    if name.startswith(("FD", "FID")):
+        return f"{value:.2f}" if abs(value) < 1000 else f"{value:.0f}"
+    if value == round(value):
+        return f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1e}"
+
+
 def columns(names: Iterable[str], start: Started, width: int) -> list[str]:
     """Return the columns that fit a width, between the fixed ones."""
     left = width - epoch_width(start) - 2 - _KIMG - 2 - _TIME
@@ -191,6 +200,25 @@ def plain_row(tick: Ticked, start: Started, now: datetime, eta: float | None) ->
     return " ".join([*words, *said, *([f"eta {eta:.0f}s"] if eta is not None else [])])
 
 
+def scored(event: Scored) -> str:
+    """Return what an evaluation found, the headline with its floor."""
+    (first, value), *others = event.values.items()
+    floor = event.floors.get(first)
+    words = [f"{first} {score(first, value)}"]
+    words += [] if floor is None else [f"(floor {score(first, floor)})"]
+    words += ["best so far"] if event.best else []
+    words += [f"  {name} {score(name, number)}" for name, number in others]
+    return f"  = {' '.join(words)}"
+
+
+def remarked(event: Remarked, program: str) -> list[str]:
+    """Return a remark as lines: what was seen, what was done, what helps, where more is said."""
+    lines = [f"  ! {event.sentence}"]
+    lines += [f"    {event.action}"] if event.action else []
+    lines += [f"    try  {'   or  '.join(event.cures)}"] if event.cures else []
+    return [*lines, f"    {program} explain {event.word}"]
+
+
 def eta(start: Started, nimg: int, elapsed: float) -> float | None:
     """Return the seconds that are left; None while nobody knows."""
     if start.total_nimg is None:
@@ -202,24 +230,31 @@ def eta(start: Started, nimg: int, elapsed: float) -> float | None:
 def ending(end: Finished, start: Started | None, program: str) -> list[str]:
     """Return what to say when a run ends: where the pictures are, and what can come next."""
     run, taken, done = run_word(end.run), clock(end.wall_sec), kimg(end.nimg)
-    lines = [
-        {
-            "done": f"done in {taken}",
-            "stopped": f"stopped and saved at {done} kimg after {taken}",
-        }.get(end.status, f"{end.status} at {done} kimg after {taken}")
-    ]
+    first = {
+        "done": f"done in {taken}",
+        "stopped": f"stopped and saved at {done} kimg after {taken}",
+    }.get(end.status, f"{end.status} at {done} kimg after {taken}")
+    best = f"best {end.best}" if end.best else ""
+    lines = ["   ".join(word for word in (first, best, end.health) if word)]
     if end.samples is not None:
         lines.append(f"  pictures   {shown_path(end.samples)}")
     more = start.total_nimg if start is not None and start.total_nimg else end.nimg
     going_on = f"{program} resume {run}"
     if end.status == "done":
         going_on += f" --kimg +{max(1, more // 1000)}"
-    sampling, runs = f"{program} sample {run}", f"{program} runs"
     if end.status in ("done", "stopped"):
-        pad = max(map(len, (sampling, going_on, runs)))
-        lines.append(f"  next       {sampling:<{pad}}   new pictures")
-        lines.append(f"             {going_on:<{pad}}   train on")
-        lines.append(f"             {runs:<{pad}}   all your runs")
+        offers = {
+            f"{program} sample {run}": "new pictures",
+            f"{program} eval {run}": "how good they are",
+            going_on: "train on",
+            f"{program} runs": "all your runs",
+        }
+        pad = max(map(len, offers))
+        heads = ("  next", *[""] * len(offers))
+        lines += [
+            f"{head:<13}{typed:<{pad}}   {why}"
+            for head, (typed, why) in zip(heads, offers.items(), strict=False)
+        ]
     return lines
 
 

@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ganzoo.types import Labels, Pixels
 
@@ -48,22 +48,39 @@ def cached(
             code, options, resolution, fingerprint of the files. ``dataset`` names the file.
         make: Does the work.
     """
-    path = _path(dataset_key)
+
+    def tensors() -> dict[str, Tensor]:
+        pixels, labels = make()
+        return {"pixels": pixels} if labels is None else {"pixels": pixels, "labels": labels}
+
+    kept = kept_tensors(
+        data_folder(), str(dataset_key.get("dataset", "data")), dataset_key, tensors
+    )
+    return kept["pixels"], kept.get("labels")
+
+
+def kept_tensors(
+    folder: Path, name: str, key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Return the tensors that ``make`` returns, from a file of a folder where they are kept there.
+
+    Args:
+        folder: Of the cache.
+        name: How the file's name begins.
+        key: All that decides the content, in words and numbers.
+        make: Does the work.
+    """
+    text = json.dumps(key, sort_keys=True)
+    stem = re.sub(r"[^a-z0-9-]+", "-", name.lower())
+    path = folder / f"{stem}-{sha256(text.encode()).hexdigest()[:24]}.safetensors"
     kept = _read(path)
-    if kept is not None:
-        return kept
-    made = make()
-    _keep(path, *made)
-    return made
+    if kept is None:
+        kept = make()
+        _keep(path, kept)
+    return kept
 
 
-def _path(dataset_key: Mapping[str, object]) -> Path:
-    text = json.dumps(dataset_key, sort_keys=True)
-    name = re.sub(r"[^a-z0-9-]+", "-", str(dataset_key.get("dataset", "data")).lower())
-    return data_folder() / f"{name}-{sha256(text.encode()).hexdigest()[:24]}.safetensors"
-
-
-def _read(path: Path) -> tuple[Pixels, Labels | None] | None:
+def _read(path: Path) -> dict[str, Tensor] | None:
     if not path.exists():
         return None
     try:
@@ -73,30 +90,27 @@ def _read(path: Path) -> tuple[Pixels, Labels | None] | None:
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         _log.warning("%s cannot be read (%s); it is made again", path, error)
         return None
-    pixels, labels = tensors.get("pixels"), tensors.get("labels")
-    if pixels is None or promised != _digest(pixels, labels):
+    if promised != _digest(tensors):
         _log.warning("%s is damaged; it is made again", path)
         return None
-    return pixels, labels
+    return tensors
 
 
-def _keep(path: Path, pixels: Pixels, labels: Labels | None) -> None:
-    tensors = {"pixels": pixels.contiguous()}
-    if labels is not None:
-        tensors["labels"] = labels.contiguous()
+def _keep(path: Path, made: Mapping[str, Tensor]) -> None:
+    tensors = {name: tensor.contiguous() for name, tensor in made.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".tmp-", dir=path.parent) as folder:
             aside = Path(folder) / path.name
-            save_file(tensors, aside, metadata={"sha256": _digest(pixels, labels)})
+            save_file(tensors, aside, metadata={"sha256": _digest(tensors)})
             aside.replace(path)
     except (OSError, SafetensorError) as error:
         _log.warning("%s cannot be written (%s); the work is done again next time", path, error)
 
 
-def _digest(pixels: torch.Tensor, labels: torch.Tensor | None) -> str:
+def _digest(tensors: Mapping[str, Tensor]) -> str:
     digest = sha256()
-    for tensor in (pixels,) if labels is None else (pixels, labels):
-        digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
         digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()

@@ -20,7 +20,8 @@ class Value:
 
     Attributes:
         value: The number.
-        floor: What real images that were held out reach in place of generated ones.
+        floor: What real images that were held out reach in place of generated ones; None where
+            they cannot say.
         higher: Whether more is better.
         metric: Installed id of the metric.
         extractor: Installed id of the extractor; empty where the metric looks at pixels alone.
@@ -29,7 +30,7 @@ class Value:
     """
 
     value: float
-    floor: float
+    floor: float | None
     higher: bool
     metric: str
     extractor: str
@@ -74,7 +75,7 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values under a schema."""
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, **asdict(self), "remarks": list(self.remarks)}
 
 
 def write_scores(run: RunDir, scores: Scores) -> None:
