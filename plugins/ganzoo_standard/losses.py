@@ -15,6 +15,15 @@ from ganzoo.interfaces import Env, Loss
 from ganzoo.options import Opt
 from ganzoo.types import Logits, Values
 
+_JUDGE = {
+    "winning": {"D acc": (0.98, 1.0), "D(fake)": (0.0, 0.02)},
+    "blind": {"D acc": (0.0, 0.55)},
+}
+"""Symptoms of losses whose logits are those of probabilities."""
+
+_MARGIN = {"winning": {"D loss": (0.0, 0.02)}}
+"""Symptoms where a loss near 0 means that hardly a logit is left to learn from."""
+
 
 @final
 class Minimax(Loss):
@@ -23,6 +32,8 @@ class Minimax(Loss):
     References: Generative Adversarial Nets, eq. 1 (Goodfellow et al., 2014),
     https://arxiv.org/abs/1406.2661
     """
+
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = _JUDGE
 
     def __init__(self, env: Env) -> None:
         self.env = env
@@ -50,6 +61,8 @@ class NonSaturating(Loss):
     https://arxiv.org/abs/1406.2661; smoothing: Improved Techniques for Training GANs, section 3.4
     (Salimans et al., 2016), https://arxiv.org/abs/1606.03498
     """
+
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = _JUDGE
 
     def __init__(
         self,
@@ -80,6 +93,8 @@ class LeastSquares(Loss):
     https://arxiv.org/abs/1611.04076
     """
 
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = _MARGIN
+
     def __init__(self, env: Env) -> None:
         self.env = env
 
@@ -97,6 +112,8 @@ class Hinge(Loss):
     References: Geometric GAN, eq. 16 and 17 (Lim and Ye, 2017),
     https://arxiv.org/abs/1705.02894
     """
+
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = _MARGIN
 
     def __init__(self, env: Env) -> None:
         self.env = env
@@ -140,6 +157,10 @@ class RelativisticPairing(Loss):
 
     paired: ClassVar[bool] = True
     wants_bounded_slope: ClassVar[bool] = True
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = {
+        **_MARGIN,
+        "blind": {"D acc": (0.0, 0.55)},
+    }
 
     def __init__(self, env: Env) -> None:
         self.env = env
@@ -165,6 +186,7 @@ class RelativisticAverage(Loss):
 
     paired: ClassVar[bool] = True
     mixes_samples: ClassVar[bool] = True
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = _MARGIN
 
     def __init__(self, env: Env) -> None:
         self.env = env
@@ -186,6 +208,7 @@ class RelativisticAverageHinge(Loss):
 
     paired: ClassVar[bool] = True
     mixes_samples: ClassVar[bool] = True
+    symptoms: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = _MARGIN
 
     def __init__(self, env: Env) -> None:
         self.env = env
