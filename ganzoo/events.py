@@ -71,6 +71,7 @@ class Ticked:
         readings: Means by the name of their column: ``D loss``, ``G loss``, ``D(real)`` ...
         wall_sec: Seconds of training.
         cpu_sec: CPU-seconds of training.
+        health: How the game goes, in a word or two: ``balanced``.
     """
 
     step: int
@@ -79,6 +80,43 @@ class Ticked:
     readings: Mapping[str, float]
     wall_sec: float
     cpu_sec: float
+    health: str = ""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The averaged generator was evaluated.
+
+    Attributes:
+        nimg: Real images shown.
+        values: By name, the headline first.
+        floors: What real images that were held out reach, by name.
+        best: Whether its headline is the best of the run so far.
+    """
+
+    nimg: int
+    values: Mapping[str, float]
+    floors: Mapping[str, float | None]
+    best: bool
+
+
+@dataclass(frozen=True)
+class Remarked:
+    """Something about training that people should know.
+
+    Attributes:
+        nimg: Real images shown.
+        word: What it is, as ``ganzoo explain`` knows it.
+        sentence: What was seen.
+        cures: What may help, as options to type.
+        action: What was done about it; empty when nothing.
+    """
+
+    nimg: int
+    word: str
+    sentence: str
+    cures: tuple[str, ...] = ()
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,11 +133,13 @@ class Finished:
 
     Attributes:
         run: The run folder.
-        status: ``done``, ``stopped`` or ``diverged``.
+        status: ``done``, ``stopped``, ``collapsed`` or ``diverged``.
         nimg: Real images shown.
         wall_sec: Seconds of training over all sessions.
         samples: The newest grid; None when there is none.
         signal: The number of the signal that stopped it; None otherwise.
+        health: How the game went, in words; empty when unknown.
+        best: The best evaluation, ``FD-lenet 17.9 at 250 kimg``; empty when there was none.
     """
 
     run: Path
@@ -108,7 +148,9 @@ class Finished:
     wall_sec: float
     samples: Path | None
     signal: int | None = None
+    health: str = ""
+    best: str = ""
 
 
-Event = Started | Waiting | Pictured | Ticked | Saved | Finished
+Event = Started | Waiting | Pictured | Ticked | Scored | Remarked | Saved | Finished
 """Anything an observer is shown."""

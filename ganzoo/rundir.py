@@ -226,8 +226,7 @@ def find(root: Path, word: str) -> RunDir:
     Args:
         root: Where runs are kept.
         word: A number (``7``, ``0007``), a folder or the beginning of its name with or without
-            the number, ``last``, or ``best`` (the lowest ``best.value`` in run.json among runs
-            with the metric and the data of the newest scored run).
+            the number, ``last``, or ``best`` (by the protocol of the newest evaluated run).
 
     Raises:
         RecipeError: There is none, or more than one.
@@ -266,7 +265,8 @@ def _best(root: Path, runs: Iterable[RunDir]) -> RunDir:
             continue
         best = info.get("best")
         if isinstance(best, dict) and isinstance(best.get("value"), int | float):
-            scored.append(((best.get("metric"), info.get("data")), best["value"], run))
+            value = -best["value"] if best.get("higher") else best["value"]
+            scored.append(((best.get("metric"), best.get("protocol")), value, run))
     if not scored:
         raise RecipeError(f"no run in {_shown(root)} has a score yet")
     rivals = [entry for entry in scored if entry[0] == scored[-1][0]]

@@ -6,12 +6,12 @@ import signal
 import socket
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, final
+from typing import Any
 
 import torch
 
@@ -19,70 +19,22 @@ from ganzoo import build
 from ganzoo.data.resident import Resident
 from ganzoo.data.streamed import Streamed
 from ganzoo.errors import DivergedError
-from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked, Waiting
+from ganzoo.events import Finished, Pictured, Started, Waiting
 from ganzoo.files import write_aside
 from ganzoo.identity import check_data, check_local, environment, identity, short
 from ganzoo.interfaces import Observer
 from ganzoo.length import due, longer, tick_nimg, with_length
-from ganzoo.outline import Outline
-from ganzoo.pictures import save_grid
 from ganzoo.plan import Plan
+from ganzoo.quality.watchdog import Action
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir, runs_root
-from ganzoo.sampling import labels_for, sample, sheet_columns, sheet_count
+from ganzoo.session import Session
 from ganzoo.training import checkpoint
 from ganzoo.training import device as devices
 from ganzoo.training.experiment import RealImages
 from ganzoo.training.rehearsal import rehearse
-from ganzoo.training.ticks import Tick
 from ganzoo.training.trainer import Trainer
 from ganzoo.transfer import begun
-
-
-@final
-@dataclass
-class Session:
-    """One sitting of one run: from the first word to the last.
-
-    Attributes:
-        run: The run folder; held by this process.
-        built: The parts.
-        observers: Who is told.
-        notes: Sentences that people should read once.
-        saved: Images shown at the newest checkpoint.
-    """
-
-    run: RunDir
-    built: Outline
-    observers: Sequence[Observer]
-    notes: list[str] = field(default_factory=list)
-    saved: int = -1
-
-    def tell(self, event: Event) -> None:
-        """Show an event to every observer."""
-        for observer in self.observers:
-            observer.show(event)
-
-    def picture(self, trainer: Trainer) -> None:
-        """Write the grid of the averaged generator."""
-        classes = self.built.env.num_classes
-        count = sheet_count(classes, self.built.env.image_shape)
-        pixels = sample(trainer.average.network, range(count), labels_for(count, classes))
-        path = self.run.sample(trainer.nimg)
-        for target in (path, self.run.latest_sample):
-            save_grid(target, pixels, sheet_columns(classes))
-        self.tell(Pictured(path, trainer.nimg, "generated"))
-
-    def save(self, trainer: Trainer) -> None:
-        """Write a checkpoint of the whole state."""
-        path = checkpoint.save(
-            self.run.checkpoints,
-            trainer.nimg,
-            trainer.state_dict(),
-            keep=self.built.plan.training.keep,
-        )
-        self.saved = trainer.nimg
-        self.tell(Saved(path, trainer.nimg))
 
 
 def train(
@@ -96,6 +48,7 @@ def train(
     steps: int | None = None,
     objects: Mapping[str, Any] | None = None,
     command: Sequence[str] = (),
+    record: Mapping[str, Any] | None = None,
 ) -> Finished:
     """Start a run and train it to its end.
 
@@ -109,6 +62,7 @@ def train(
         steps: Length in steps, in place of the plan's.
         objects: Parts that were handed in, by slot.
         command: What was typed, for the record.
+        record: More keys of run.json.
 
     Raises:
         GanzooError: Whatever goes wrong; see :mod:`ganzoo.errors`.
@@ -120,8 +74,10 @@ def train(
     run = RunDir.create(runs_root(out), f"{model}-{dataset}")
     with run.hold():
         write_aside(run.config, built.plan.to_toml())
-        run.update_info(**identity(built, chosen, command), model=model, dataset=dataset)
-        session = Session(run, built, observers, [*built.notes, *notes])
+        run.update_info(
+            **identity(built, chosen, command), model=model, dataset=dataset, **(record or {})
+        )
+        session = Session(run, built, registry, observers, [*built.notes, *notes])
         data = _open(session, chosen)
         if built.plan.training.rehearse:
             session.tell(Waiting("playing a few steps on a copy"))
@@ -179,7 +135,7 @@ def resume(
             for key in now
             if key in before and before[key] != now[key]
         ]
-        session = Session(run, built, observers, saved=loaded.nimg)
+        session = Session(run, built, registry, observers, saved=loaded.nimg)
         data = _open(session, chosen)  # before the first word of the run is changed
         write_aside(run.config, built.plan.to_toml())
         run.truncate_metrics(loaded.nimg)
@@ -206,10 +162,7 @@ def _open(session: Session, chosen: torch.device) -> RealImages:
         weakref.finalize(session, data.close)  # its processes end with the session
         session.notes.append(data.in_words(built.dataset_name))
     check_data(run, data.fingerprint())
-    if session.saved < 0:
-        shown = sheet_count(0, built.info.image_shape)
-        step = max(1, data.count // shown)
-        save_grid(run.real_sample, data.pixels(range(0, data.count, step)[:shown]))
+    session.show_data(data)
     return data
 
 
@@ -219,71 +172,82 @@ def _train(
     chosen: torch.device,
     groups: Mapping[str, Any] | None = None,
 ) -> Finished:
-    """Restore what there is, and play to the end."""
-    built, run = session.built, session.run
-    training = built.plan.training
-    torch.manual_seed(training.seed)
+    """Restore what there is, and play to the end; where the game was lost, again from before."""
+    run, training = session.run, session.built.plan.training
     total = None if training.minutes else math.ceil(training.kimg * 1000)
-    trainer = Trainer(built.with_data(data), chosen, total_nimg=total)
-    if groups is not None:
-        trainer.load_state_dict(groups)
-    run.update_info(status="running", pid=os.getpid(), host=socket.gethostname())
-    session.tell(_started(session, trainer))
-    if groups is None:
-        session.tell(Pictured(run.real_sample, 0, "real"))
-        session.picture(trainer)
-    try:
-        caught = _pull(session, trainer)
-    except BaseException as error:
-        status = "diverged" if isinstance(error, DivergedError) else "crashed"
-        _end(session, trainer, status)
-        raise
-    unfinished = total is not None and trainer.nimg < total
-    return _end(session, trainer, "stopped" if caught or unfinished else "done", caught)
+    begun_anew, ends = groups is None, time.monotonic() + (training.minutes or math.inf) * 60
+    while True:
+        torch.manual_seed(training.seed)
+        trainer = Trainer(session.built.with_data(data), chosen, total_nimg=total)
+        if groups is not None:
+            trainer.load_state_dict(groups)
+        session.begin(trainer.nimg)
+        run.update_info(status="running", pid=os.getpid(), host=socket.gethostname())
+        session.tell(_started(session, trainer))
+        if begun_anew:
+            session.tell(Pictured(run.real_sample, 0, "real"))
+            session.picture(trainer)
+        try:
+            with _stop_signals() as caught:
+                action = _pull(session, trainer, lambda: bool(caught) or time.monotonic() > ends)
+        except DivergedError as error:
+            action = session.diverged(error, trainer.nimg)
+            if action.nimg is None:
+                _end(session, trainer, "diverged")
+                raise
+        except BaseException:
+            _end(session, trainer, "crashed")
+            raise
+        if action.nimg is None:
+            break
+        groups, begun_anew = session.roll_back(action.nimg), False
+    if action.what == "stop":
+        return _end(session, trainer, "collapsed")
+    unfinished = total is not None and trainer.nimg < total and not session.tired
+    return _end(session, trainer, "stopped" if caught or unfinished else "done", *caught[:1])
 
 
-def _pull(session: Session, trainer: Trainer) -> int | None:
-    """Pull every tick and do what is due; returns the signal that ended it, if any did."""
+def _pull(session: Session, trainer: Trainer, stop: Callable[[], bool]) -> Action:
+    """Pull every tick and do what is due; returns what is to be done about a lost game."""
     training = session.built.plan.training
     every = tick_nimg(session.built, trainer.total_nimg)
-    ends = time.monotonic() + training.minutes * 60 if training.minutes else math.inf
-    drawn = trainer.nimg
-    with _stop_signals() as caught:
-        for tick in trainer.ticks(every, stop=lambda: bool(caught) or time.monotonic() > ends):
-            last = not tick.regular or tick.nimg == trainer.total_nimg or bool(caught)
+    drawn = evaluated = trainer.nimg
+    action = Action("warn")
+    ticks = trainer.ticks(every, stop=lambda: stop() or session.tired)
+    with closing(ticks):
+        for tick in ticks:
+            last = not tick.regular or tick.nimg == trainer.total_nimg or stop()
             if tick.regular:
-                _write(session, tick)
+                found: dict[str, float] = {}
                 if last or due(drawn, tick.nimg, training.sample_kimg):
-                    session.picture(trainer)
+                    found |= session.picture(trainer)
                     drawn = tick.nimg
-            if last or due(max(session.saved, 0), tick.nimg, training.checkpoint_kimg):
+                at_end = tick.nimg == trainer.total_nimg and session.best is not None
+                if training.eval_kimg and (
+                    due(evaluated, tick.nimg, training.eval_kimg) or at_end
+                ):
+                    found |= session.evaluate(trainer)
+                    evaluated = tick.nimg
+                action = session.write(tick, found)
+                if action.what != "warn":
+                    break
+            due_now = due(max(session.saved, 0), tick.nimg, training.checkpoint_kimg)
+            if last or due_now or evaluated == tick.nimg:
                 session.save(trainer)
-    if session.saved != trainer.nimg:
+    if session.saved != trainer.nimg and action.nimg is None:
         session.save(trainer)
-    return caught[0] if caught else None
-
-
-def _write(session: Session, tick: Tick) -> None:
-    row = {
-        "kimg": tick.kimg,
-        "nimg": tick.nimg,
-        "step": tick.step,
-        "epoch": tick.epoch,
-        "wall_sec": round(tick.wall_sec, 3),
-        "cpu_sec": round(tick.cpu_sec, 3),
-    }
-    session.run.append_metrics({**row, **tick.readings})
-    session.tell(
-        Ticked(tick.step, tick.nimg, tick.epoch, tick.readings, tick.wall_sec, tick.cpu_sec)
-    )
+    return action
 
 
 def _end(session: Session, trainer: Trainer, status: str, caught: int | None = None) -> Finished:
-    run = session.run
-    run.update_info(status=status, nimg=trainer.nimg, wall_sec=round(trainer.clock.wall_sec, 3))
+    run, wall_sec = session.run, trainer.clock.wall_sec
+    health = session.health_in_words
+    run.update_info(status=status, nimg=trainer.nimg, wall_sec=round(wall_sec, 3), health=health)
     run.append_event(status, nimg=trainer.nimg)
     newest = run.latest_sample if run.latest_sample.exists() else None
-    event = Finished(run.path, status, trainer.nimg, trainer.clock.wall_sec, newest, caught)
+    event = Finished(
+        run.path, status, trainer.nimg, wall_sec, newest, caught, health, session.best_in_words
+    )
     session.tell(event)
     return event
 

@@ -31,12 +31,28 @@ class Training:
     ema_ramp: Annotated[
         float | None, Opt("half-life at most this share of the images so far; none: no ramp", gt=0)
     ] = 0.05
-    tick_kimg: Annotated[float | None, Opt("between readings; none: every epoch", gt=0)] = None
+    tick_kimg: Annotated[
+        float | None, Opt("between readings; none: 20 a run, one an epoch", gt=0)
+    ] = None
     sample_kimg: Annotated[float | None, Opt("between sample sheets; none: every tick", gt=0)] = (
         None
     )
     checkpoint_kimg: Annotated[float, Opt("between checkpoints", gt=0)] = 50.0
     keep: Annotated[int, Opt("checkpoints kept beside the best", ge=1)] = 3
+    eval_kimg: Annotated[float | None, Opt("between evaluations; none: never", gt=0)] = 100.0
+    eval_samples: Annotated[int, Opt("pictures of an evaluation", ge=2)] = 10_000
+    eval_metrics: Annotated[
+        tuple[str, ...] | None, Opt("what they measure; none: what is quick")
+    ] = None
+    patience: Annotated[
+        int | None, Opt("evaluations without a better one, after which it ends; none: any", ge=1)
+    ] = 10
+    on_collapse: Annotated[
+        Literal["warn", "stop", "rollback"],
+        Opt(
+            "when the game is lost; rollback: to the last healthy checkpoint, with half the rates"
+        ),
+    ] = "warn"
     conditional: Annotated[bool, Opt("tell both players the class")] = False
     resolution: Annotated[int | None, Opt("pixels per side; none: what model and data like")] = (
         None

@@ -114,7 +114,14 @@ def test_best_compares_what_can_be_compared(tmp_path: Path) -> None:
     scores = [("fd_lenet7", 12.0, "mnist"), ("fd_lenet7", 17.0, "mnist"), ("fid", 1.0, "mnist")]
     scores.append(("fd_lenet7", 15.0, "mnist"))
     for run, (metric, value, data) in zip(runs, scores, strict=True):
-        run.update_info(best={"metric": metric, "value": value}, data=data)
+        run.update_info(best={"metric": metric, "value": value, "protocol": data})
+    assert find(tmp_path, "best") == runs[0]
+
+
+def test_best_is_the_highest_where_more_is_better(tmp_path: Path) -> None:
+    runs = _runs(tmp_path, "a", "b")
+    for run, value in zip(runs, (25.0, 17.0), strict=True):
+        run.update_info(best={"metric": "modes", "value": value, "higher": True, "protocol": "p"})
     assert find(tmp_path, "best") == runs[0]
 
 

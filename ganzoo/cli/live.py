@@ -14,7 +14,7 @@ from rich.text import Text
 from ganzoo.cli import wording
 from ganzoo.cli.pace import Pace, share
 from ganzoo.cli.watching import Cells, Screen
-from ganzoo.events import Event, Pictured, Saved, Started, Ticked, Waiting
+from ganzoo.events import Event, Pictured, Remarked, Saved, Scored, Started, Ticked, Waiting
 
 _HINT = "Ctrl-C: stop and save"
 
@@ -39,6 +39,7 @@ class LiveScreen(Screen):
         self._names: list[str] = []
         self._pictures: Path | None = None
         self._saved: tuple[int, float] | None = None
+        self._health = ""
         self._pace = Pace()
 
     def show(self, event: Event) -> None:
@@ -52,6 +53,11 @@ class LiveScreen(Screen):
             self._row(event)
         elif isinstance(event, Saved):
             self._saved = (event.nimg, self._now())
+        elif isinstance(event, Scored):
+            self._print(wording.scored(event), "cyan")
+        elif isinstance(event, Remarked):
+            for line in wording.remarked(event, self._program):
+                self._print(line, "yellow")
         else:
             self.close()
             for line in ["", *wording.ending(event, self._start, self._program)]:
@@ -106,6 +112,7 @@ class LiveScreen(Screen):
     def _row(self, tick: Ticked) -> None:
         if self._start is None:
             return
+        self._health = tick.health
         if not self._names:
             self._names = wording.columns(tick.readings, self._start, self._console.width)
             self._print(wording.heads(self._names, self._start), "bold")
@@ -136,7 +143,7 @@ class LiveScreen(Screen):
             nimg, when = self._saved
             ago = wording.span(self._now() - when)
             words.insert(0, f"saved at {wording.kimg(nimg)} kimg, {ago} ago")
-        return "    ".join(words)
+        return "    ".join([f"health {self._health}", *words] if self._health else words)
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Cells], right: Sequence[str]) -> None:

@@ -34,10 +34,10 @@ def command(asked: Asked, out: Path | None, as_json: bool) -> None:
     elif not found:
         say(as_typed(f"no runs in {root} yet; start one: ganzoo train dcgan", asked.program))
     else:
-        heads = ("#", "model", "data", "res", "kimg", "status", "when", "time")
+        heads = ("#", "model", "data", "res", "kimg", "best", "health", "status", "when", "time")
         now = datetime.now().astimezone()
         rows = [Cells(_cells(each, now)) for each in found]
-        table(heads, rows, right=("#", "res", "kimg"))
+        table(heads, rows, right=("#", "res", "kimg", "best"))
 
 
 def described(run: RunDir) -> dict[str, Any]:
@@ -55,6 +55,8 @@ def described(run: RunDir) -> dict[str, Any]:
         "resolution": info.get("resolution"),
         "nimg": max(info.get("nimg") or 0, last.get("nimg") or 0),
         "total_kimg": info.get("total_kimg"),
+        "best": info.get("best"),
+        "health": info.get("health"),
         "status": _status(info),
         "started": info.get("started"),
         "wall_sec": max(info.get("wall_sec") or 0, last.get("wall_sec") or 0),
@@ -90,8 +92,8 @@ def _status(info: Mapping[str, Any]) -> str:
 def _cells(said: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     number = str(said["run"])
     if said["status"] == "damaged":
-        return (number, Path(said["path"]).name, "", "", "", "damaged", "", "")
-    done, total = said["nimg"], said["total_kimg"]
+        return (number, Path(said["path"]).name, "", "", "", "", "", "damaged", "", "")
+    done, total, best = said["nimg"], said["total_kimg"], said["best"]
     kimg = wording.kimg(done)
     if total and done < total * 1000:
         kimg += f"/{wording.grouped(total)}"
@@ -101,6 +103,8 @@ def _cells(said: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         str(said["data"] or "?"),
         str(said["resolution"] or "?"),
         kimg,
+        f"{best['metric']} {best['value']:.4g}" if best else "",
+        said["health"] or "",
         said["status"],
         _when(said, now),
         wording.span(said["wall_sec"]),

@@ -3,7 +3,7 @@
 Nothing is printed, saved or scored here, and inside the loop nothing waits for the device.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, final
@@ -82,11 +82,11 @@ class Trainer:
 
     # -- the loop ---------------------------------------------------------------------------
 
-    def ticks(self, tick_nimg: int, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Tick]:
-        """Train, and yield a tick whenever ``tick_nimg`` more images were shown.
+    def ticks(self, every: int, *, stop: Callable[[], bool] = lambda: False) -> Generator[Tick]:
+        """Train, and yield a tick whenever ``every`` more images were shown.
 
         Args:
-            tick_nimg: Images between two ticks; ticks fall on its multiples, also on resume.
+            every: Images between two ticks; ticks fall on its multiples, also on resume.
             stop: Asked at each step boundary; when true, a last tick comes and training ends.
 
         Raises:
@@ -97,10 +97,10 @@ class Trainer:
             self._start()
             while not self._finished():
                 self.clock.start()
-                before = self.nimg // tick_nimg
+                before = self.nimg // every
                 self.play_step()
                 asked = stop()
-                regular = self.nimg // tick_nimg > before or self._finished()
+                regular = self.nimg // every > before or self._finished()
                 if regular or asked:
                     yield self._tick(regular=regular)
                 if asked:
@@ -212,6 +212,7 @@ class Trainer:
             self.average.halflife_kimg = extra["ema_halflife_kimg"]
         for player, optimizer in self.optimizers.items():
             unpack_optimizer(optimizer, self._names(player), groups["optimizers"][player])
+            self.set_rate(player, self.rates[player])  # of the settings, which may have changed
         self.readings.load_state_dict(extra["readings"], self.device)
         for slot, part in self.experiment.parts().items():
             if isinstance(part, Stateful) and slot in extra["parts"]:
@@ -252,8 +253,7 @@ class Trainer:
 
     def _new_draws(self) -> list[Draw]:
         """Take the next global batch and its latents, keep this rank's share, cut it up."""
-        role = self.experiment.algorithm.samples_from
-        generator, size = self.networks[role], self.batch_size
+        generator, size = self.networks[self.experiment.algorithm.samples_from], self.batch_size
         share = self.ranks.share(size)
         start = self.nimg + share.start
         real, labels = self.experiment.data.batch(start, share.stop - share.start)

@@ -1,0 +1,265 @@
+"""One sitting of one run: what happens between two ticks, in the order of its folder's files."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, final
+
+import torch
+
+from ganzoo.data.resident import Resident
+from ganzoo.data.streamed import Streamed
+from ganzoo.errors import DivergedError
+from ganzoo.events import Event, Pictured, Remarked, Saved, Scored, Ticked, Waiting
+from ganzoo.files import write_aside
+from ganzoo.interfaces import Observer
+from ganzoo.outline import Outline
+from ganzoo.pictures import save_grid
+from ganzoo.quality.checkpoints import judged
+from ganzoo.quality.evaluation import QUICK, Judge, Reference
+from ganzoo.quality.health import WORDS, Health, Remark, not_finite
+from ganzoo.quality.scores import Scores, write_scores
+from ganzoo.quality.variety import COUNT, variety
+from ganzoo.quality.watchdog import ROLLED_BACK, SLOWER, Action, Watchdog
+from ganzoo.registry import Registry
+from ganzoo.rundir import RunDir, slug
+from ganzoo.sampling import labels_for, sample, sheet_columns, sheet_count
+from ganzoo.training import checkpoint
+from ganzoo.training.ticks import Tick
+from ganzoo.training.trainer import Trainer
+from ganzoo.types import Pixels
+
+
+@final
+@dataclass
+class Session:
+    """One sitting of one run: from the first word to the last.
+
+    Attributes:
+        run: The run folder; held by this process.
+        built: The parts.
+        registry: What names mean.
+        observers: Who is told.
+        notes: Sentences that people should read once.
+        saved: Images shown at the newest checkpoint.
+        health: How the game goes.
+    """
+
+    run: RunDir
+    built: Outline
+    registry: Registry
+    observers: Sequence[Observer]
+    notes: list[str] = field(default_factory=list)
+    saved: int = -1
+
+    def __post_init__(self) -> None:
+        self.best: dict[str, Any] | None = None
+        self.stale = 0
+        self._judge: Judge | None = None
+        self._real: Pixels | None = None
+        self._judges = self.built.plan.training.eval_kimg is not None
+
+    def begin(self, nimg: int) -> None:
+        """Remember what the folder says of the past; none of it is said again.
+
+        Args:
+            nimg: Real images shown before; what came later, of a run that went back, is no past.
+        """
+        loss = self.built.loss
+        self.health = Health({} if loss is None else loss.symptoms)
+        for row in self.run.read_metrics():
+            self.health.look(row)
+        best = self.run.read_info().get("best")
+        self.best = best if best is not None and best["nimg"] <= nimg else None
+        if best != self.best:
+            self.run.update_info(best=self.best)
+        policy = self.built.plan.training.on_collapse
+        self.watchdog = Watchdog(policy, self.run.read_events())
+
+    @property
+    def tired(self) -> bool:
+        """Whether evaluations have not become better for as long as the run is patient."""
+        patience = self.built.plan.training.patience
+        return patience is not None and self.stale >= patience
+
+    @property
+    def health_in_words(self) -> str:
+        """How the game went: ``balanced``, ``D is winning, 2 remarks``."""
+        count = sum(event.get("kind") == "remark" for event in self.run.read_events())
+        remarks = f", {count} remark{'s' * (count > 1)}" if count else ""
+        return f"{WORDS[self.health.word]}{remarks}"
+
+    @property
+    def best_in_words(self) -> str:
+        """The best evaluation: ``FD-lenet 17.9 at 250 kimg``; empty when there is none."""
+        best = self.best
+        if best is None:
+            return ""
+        return f"{best['metric']} {best['value']:.4g} at {best['nimg'] / 1000:g} kimg"
+
+    def tell(self, event: Event) -> None:
+        """Show an event to every observer."""
+        for observer in self.observers:
+            observer.show(event)
+
+    def show_data(self, data: Resident | Streamed) -> None:
+        """Look at some real images; a new run keeps a grid of them."""
+        step = max(1, data.count // max(COUNT, sheet_count(0, self.built.info.image_shape)))
+        some = data.pixels(range(0, data.count, step)).cpu()
+        self._real = some[:COUNT]
+        if self.saved < 0:
+            save_grid(self.run.real_sample, some[: sheet_count(0, self.built.info.image_shape)])
+
+    def picture(self, trainer: Trainer) -> dict[str, float]:
+        """Write the grid of the averaged generator, and return its variety."""
+        classes = self.built.env.num_classes
+        count = sheet_count(classes, self.built.env.image_shape)
+        pixels = sample(trainer.average.network, range(count), labels_for(count, classes))
+        path = self.run.sample(trainer.nimg)
+        for target in (path, self.run.latest_sample):
+            save_grid(target, pixels, sheet_columns(classes))
+        self.tell(Pictured(path, trainer.nimg, "generated"))
+        different = math.nan if self._real is None else variety(pixels, self._real)
+        return {"variety": different} if math.isfinite(different) else {}
+
+    def save(self, trainer: Trainer) -> None:
+        """Write a checkpoint of the whole state; the best one and the last healthy one stay."""
+        stay = [] if self.best is None else [int(self.best["nimg"])]
+        if self.health.sound < trainer.nimg:
+            stay += self._healthy()[-1:]
+        path = checkpoint.save(
+            self.run.checkpoints,
+            trainer.nimg,
+            trainer.state_dict(),
+            keep=self.built.plan.training.keep,
+            protect=stay,
+        )
+        self.saved = trainer.nimg
+        self.tell(Saved(path, trainer.nimg))
+
+    def evaluate(self, trainer: Trainer) -> dict[str, float]:
+        """Judge the averaged generator, keep what was found, and return the values."""
+        if not self._judges:
+            return {}
+        try:
+            scores = self._scores(trainer)
+        except Exception as error:  # a judge that fails must not end what it judges
+            self._judges = False
+            why = str(error) or type(error).__name__
+            self.run.append_event("not evaluated", nimg=trainer.nimg, why=why)
+            self.tell(Remarked(trainer.nimg, "evaluation", f"not evaluated: {why}"))
+            return {}
+        if not scores.values:
+            return {}
+        write_scores(self.run, scores)
+        headline = scores.values[scores.headline]
+        self._note_best(trainer.nimg, scores)
+        self.run.append_event(
+            "evaluated", nimg=trainer.nimg, metric=scores.headline, value=headline.value
+        )
+        values = {name: each.value for name, each in scores.values.items()}
+        floors = {name: each.floor for name, each in scores.values.items()}
+        self.tell(Scored(trainer.nimg, values, floors, self.stale == 0))
+        if self.tired and self.best is not None:
+            said = f"{scores.headline} did not become better in {self.stale} evaluations"
+            best = f"the best is {self.best_in_words}"
+            ends = ("--set training.patience=none",)
+            self.tell(Remarked(trainer.nimg, "patience", f"{said}: {best}", ends, "it ends here"))
+        return values
+
+    def write(self, tick: Tick, found: Mapping[str, float]) -> Action:
+        """Add a row to the trace; returns what is to be done, which is mostly nothing."""
+        row = {
+            "kimg": tick.kimg,
+            "nimg": tick.nimg,
+            "step": tick.step,
+            "epoch": tick.epoch,
+            "wall_sec": round(tick.wall_sec, 3),
+            "cpu_sec": round(tick.cpu_sec, 3),
+            **tick.readings,
+            **found,
+        }
+        self.run.append_metrics(row)
+        remark = self.health.look({slug(name): value for name, value in row.items()})
+        readings = {**tick.readings, **{n: v for n, v in found.items() if n == "variety"}}
+        said = WORDS[self.health.word]
+        timing = (tick.wall_sec, tick.cpu_sec)
+        self.tell(Ticked(tick.step, tick.nimg, tick.epoch, readings, *timing, said))
+        return Action("warn") if remark is None else self._remark(remark, tick.nimg)
+
+    def _remark(self, remark: Remark, nimg: int) -> Action:
+        """Say it, write it down, and return what is to be done about it."""
+        action = self.watchdog.decide(remark, self._healthy())
+        self.run.append_event(
+            "remark", nimg=nimg, word=remark.word, sentence=remark.sentence, action=action.why
+        )
+        self.tell(Remarked(nimg, remark.word, remark.sentence, remark.cures, action.why))
+        return action
+
+    def _healthy(self) -> list[int]:
+        """Return the moments of checkpoints that were made while nothing was wrong, in order."""
+        kept = checkpoint.moments(self.run.checkpoints)
+        return [nimg for nimg in kept if nimg <= self.health.sound]
+
+    def diverged(self, error: DivergedError, nimg: int) -> Action:
+        """Remark on a number that is no longer finite; returns what is to be done."""
+        return self._remark(not_finite(str(error)), nimg)
+
+    def roll_back(self, nimg: int) -> Mapping[str, Any]:
+        """Go back to a checkpoint, with half the learning rates; returns its state."""
+        loaded = checkpoint.load(self.run.checkpoints, nimg)
+        checkpoint.set_aside(self.run.checkpoints, nimg)
+        self.run.truncate_metrics(nimg)
+        plan = self.built.plan
+        optimizers = {
+            player: replace(each, learning_rate=each.learning_rate * SLOWER)
+            for player, each in plan.optimizers.items()
+        }
+        names = [f"optimizer.{player}.learning_rate" for player in optimizers]
+        origins = {**plan.origins, **dict.fromkeys(names, f"rolled back to {nimg / 1000:g} kimg")}
+        plan = replace(plan, optimizers=optimizers, origins=origins)
+        self.built = replace(self.built, plan=plan)
+        write_aside(self.run.config, plan.to_toml())
+        self.run.append_event(ROLLED_BACK, nimg=nimg)
+        self.saved = nimg
+        return loaded.groups
+
+    def _scores(self, trainer: Trainer) -> Scores:
+        built = self.built
+        if self._judge is None:
+            self.tell(Waiting(f"looking at {built.dataset_name}"))
+            reference = Reference.of(built.dataset, built.dataset_name, built.env.resolution)
+            component = built.components.get("dataset")
+            own = () if component is None else component.metrics
+            chosen = built.plan.training.eval_metrics or own or QUICK
+            self._judge = Judge(self.registry, built.env, reference, component, metrics=chosen)
+        with torch.random.fork_rng():
+            return judged(
+                self._judge,
+                trainer.average.network,
+                self.run.path.resolve().name,
+                trainer.nimg,
+                samples=built.plan.training.eval_samples,
+                seed=0,
+                weights="ema",
+                cpu_sec=round(trainer.clock.cpu_sec, 3),
+                num_classes=built.env.num_classes,
+            )
+
+    def _note_best(self, nimg: int, scores: Scores) -> None:
+        """Remember the best evaluation by its headline, in run.json."""
+        new, old = scores.values[scores.headline], self.best
+        same = old is not None and old["protocol"] == new.protocol
+        sign = -1 if new.higher else 1
+        if old is not None and same and sign * new.value >= sign * old["value"]:
+            self.stale += 1
+            return
+        self.stale = 0
+        self.best = {
+            "metric": scores.headline,
+            "value": new.value,
+            "higher": new.higher,
+            "nimg": nimg,
+            "protocol": new.protocol,
+        }
+        self.run.update_info(best=self.best)
