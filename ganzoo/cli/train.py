@@ -10,9 +10,12 @@ import click
 from ganzoo.cli import screen
 from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.list import broken
+from ganzoo.errors import DivergedError
 from ganzoo.events import Finished
 from ganzoo.plan import Plan, resolve
+from ganzoo.quality.sweeps import next_sweep, one_by_one, seeds
 from ganzoo.registry import Registry
+from ganzoo.rundir import runs_root
 
 _LENGTH = click.FloatRange(min=0, min_open=True)
 _TRAINING = (
@@ -24,6 +27,8 @@ _TRAINING = (
     "resolution",
     "conditional",
     "init_from",
+    "eval_kimg",
+    "on_collapse",
 )
 _ONE = ("dataset", "loss", "generator", "discriminator")
 _MANY = ("regularizer", "augment")
@@ -46,6 +51,7 @@ _MANY = ("regularizer", "augment")
 @click.option("--resolution", type=click.IntRange(min=1), help="Pixels per side.")
 @click.option("--conditional/--no-conditional", default=None, help="Tell both players the class.")
 @click.option("--seed", type=click.IntRange(min=0), help="Start of every random stream.")
+@click.option("--seeds", metavar="A,B|A-B", help="Several runs, one a seed: a sweep.")
 @click.option("--device", help="cpu, cuda, cuda:1, mps; the best there is if not said.")
 @click.option("--precision", metavar="fp32|tf32|bf16", help="Of the arithmetic.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.")
@@ -54,6 +60,10 @@ _MANY = ("regularizer", "augment")
 @click.option("--discriminator", metavar="NAME", help="Another discriminator.")
 @click.option("--regularizer", multiple=True, metavar="NAME", help="One more; none clears.")
 @click.option("--augment", multiple=True, metavar="NAME", help="One more; none clears.")
+@click.option("--eval-kimg", type=_LENGTH, help="Thousands of images between evaluations.")
+@click.option(
+    "--on-collapse", metavar="warn|stop|rollback", help="What to do when the game is lost."
+)
 @click.option("--init-from", metavar="RUN", help="Begin with the networks of a run, RUN@NIMG.")
 @click.option("--freeze", multiple=True, metavar="NAME", help="Parameters that never change.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
@@ -68,6 +78,29 @@ def command(asked: Asked, /, **said: Any) -> int:
     A first run: ganzoo train dcgan. Every setting: ganzoo info NAME --settings.
     """
     _one_length(said)
+    if said["seeds"] is None:
+        return _play(asked, said)
+    if said["seed"] is not None:
+        raise click.UsageError("--seed and --seeds both say which; give one")
+    numbers = seeds(said["seeds"])
+    if said["print_config"]:
+        return _play(asked, {**said, "seed": numbers[0]})
+    plan_of(asked.registry(), said)  # a wrong word is said once, before anything is made
+    sweep = next_sweep(runs_root(said["out"]))
+    if not said["quiet"]:
+        screen.remark(f"{sweep}: {len(numbers)} runs   {asked.program} compare {sweep}")
+
+    def failed(seed: int, error: Exception) -> None:
+        screen.complain(f"seed {seed}: {error}", getattr(error, "hint", None))
+
+    def play(seed: int) -> int:
+        return _play(asked, {**said, "seed": seed}, {"sweep": sweep})
+
+    return one_by_one(numbers, play, failed)
+
+
+def _play(asked: Asked, said: Mapping[str, Any], record: Mapping[str, Any] | None = None) -> int:
+    """Train once, as the command line says; returns the exit code."""
     registry = asked.registry()
     plan = plan_of(registry, said)
     if said["print_config"]:
@@ -88,6 +121,7 @@ def command(asked: Asked, /, **said: Any) -> int:
             epochs=said["epochs"],
             steps=said["steps"],
             command=(asked.program, *asked.words),
+            record=record,
         )
     return ended(end, quiet=quiet)
 
@@ -120,6 +154,8 @@ def ended(end: Finished, *, quiet: bool) -> int:
     if quiet:
         screen.say(str(end.run))
     sys.stdout.flush()
+    if end.status == "collapsed":
+        return DivergedError.exit_code
     return 0 if end.signal is None else 128 + end.signal
 
 
