@@ -117,6 +117,7 @@ def _description(registry: Registry, entry: Entry, program: str) -> list[str]:
         ]
         lines += _listed("presets", presets)
         lines += _field("how to read it", item.reading)
+        lines += _field("others report", item.reported)
     lines += _field("also called", ", ".join(item.aliases))
     from_where = f"plugin {entry.plugin}: {entry.source.value}"
     lines += _field("from", f"{wording.maker(entry)} ({from_where})")

@@ -27,7 +27,11 @@ COMMANDS = {
     "resume": "Go on with a run exactly where it stopped.",
     "sample": "Make pictures with a trained model.",
     "export": "A trained generator as one file.",
+    "eval": "How good a run is, in numbers.",
+    "compare": "Runs side by side, over seeds too.",
+    "bench": "How soon models reach a quality; papers' numbers.",
     "runs": "Your runs.",
+    "explain": "What a word of the screen means.",
     "plugins": "What is installed, and what is wrong with it.",
 }
 """Every command with its short help; ``name`` lives in ``ganzoo.cli.name``."""

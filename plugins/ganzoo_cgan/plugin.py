@@ -118,6 +118,7 @@ _CGAN = Recipe(
     sizes=_SIZES,
     year=2014,
     paper=_MIRZA,
+    reported="CIFAR-10 FID 10.84 with a projection discriminator (mimicry)",
     step="ganzoo_cgan.step:cgan",
     pretrained="ganzoo_cgan:cgan.safetensors",
     reading=_READING,

@@ -73,6 +73,7 @@ _SNGAN = Recipe(
     sizes=_SIZES,
     year=2018,
     paper=_PAPER,
+    reported="CIFAR-10 FID 16.77 (mimicry), 8.12 with classes (mmgeneration)",
     step="ganzoo_sngan.step:step",
     pretrained="ganzoo_sngan:sngan.safetensors",
     reading=(

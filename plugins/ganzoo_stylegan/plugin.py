@@ -115,6 +115,7 @@ _STYLEGAN = Recipe(
     sizes=_SIZES,
     year=2020,
     paper=_PAPER,
+    reported="CIFAR-10 FID 2.31 as StyleGAN2-ADA with classes (StudioGAN)",
     aliases=("stylegan2",),
     step="ganzoo_stylegan.step:step",
     pretrained="ganzoo_stylegan:stylegan-lite.safetensors",

@@ -144,6 +144,7 @@ _WGAN_GP = Recipe(
     sizes=_SIZES,
     year=2017,
     paper=_GULRAJANI,
+    reported="CIFAR-10 FID 22.29 (mimicry)",
     aliases=("wgangp",),
     step="ganzoo_wgan.step:wgan_gp",
     pretrained="ganzoo_wgan:wgan-gp.safetensors",
