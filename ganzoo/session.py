@@ -18,7 +18,7 @@ from ganzoo.pictures import save_grid
 from ganzoo.quality.checkpoints import judged
 from ganzoo.quality.evaluation import QUICK, Judge, Reference
 from ganzoo.quality.health import WORDS, Health, Remark, not_finite
-from ganzoo.quality.scores import Scores, write_scores
+from ganzoo.quality.scores import Scores, better, note_best, write_scores
 from ganzoo.quality.variety import COUNT, variety
 from ganzoo.quality.watchdog import ROLLED_BACK, SLOWER, Action, Watchdog
 from ganzoo.registry import Registry
@@ -153,7 +153,9 @@ class Session:
             return {}
         write_scores(self.run, scores)
         headline = scores.values[scores.headline]
-        self._note_best(trainer.nimg, scores)
+        self.stale += 1
+        if better(scores, self.best):
+            self.best, self.stale = note_best(self.run, scores), 0
         self.run.append_event(
             "evaluated", nimg=trainer.nimg, metric=scores.headline, value=headline.value
         )
@@ -245,21 +247,3 @@ class Session:
                 cpu_sec=round(trainer.clock.cpu_sec, 3),
                 num_classes=built.env.num_classes,
             )
-
-    def _note_best(self, nimg: int, scores: Scores) -> None:
-        """Remember the best evaluation by its headline, in run.json."""
-        new, old = scores.values[scores.headline], self.best
-        same = old is not None and old["protocol"] == new.protocol
-        sign = -1 if new.higher else 1
-        if old is not None and same and sign * new.value >= sign * old["value"]:
-            self.stale += 1
-            return
-        self.stale = 0
-        self.best = {
-            "metric": scores.headline,
-            "value": new.value,
-            "higher": new.higher,
-            "nimg": nimg,
-            "protocol": new.protocol,
-        }
-        self.run.update_info(best=self.best)

@@ -194,6 +194,7 @@ def test_eval_prints_writes_and_holds_a_gate(
     said = json.loads(capsys.readouterr().out)
     assert said == read_scores(run, 1024).to_json()
     assert list(said["values"]) == ["FD-pca"]
+    assert moment_called(run, "best") == 1024
     assert main([*words, "--require", "FD-pca<=1e9"]) == 0
     assert "floor" in capsys.readouterr().out
     assert main([*words, "--require", "FD-pca<=0.001"]) == 7

@@ -15,9 +15,9 @@ from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.screen import Cells, progress, remark, say, table
 from ganzoo.draft import parsed
 from ganzoo.errors import GateError, RecipeError, did_you_mean
-from ganzoo.quality.scores import Scores, write_scores
+from ganzoo.quality.scores import Scores, better, note_best, write_scores
 from ganzoo.quality.sweeps import several
-from ganzoo.rundir import runs_root
+from ganzoo.rundir import RunDir, runs_root
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge}
 
@@ -78,6 +78,8 @@ def command(
                 tell=tell,
             )
         write_scores(run, scores)
+        if scores.values and not raw:
+            _note(run, scores)
         if as_json:
             say(json.dumps(scores.to_json(), ensure_ascii=False))
         else:
@@ -86,6 +88,14 @@ def command(
         sys.stdout.flush()
         for name, sign, bound in gates:
             _check(scores, name, sign, bound)
+
+
+def _note(run: RunDir, scores: Scores) -> None:
+    """Name it the run's best where it is; what another protocol found stays."""
+    best = run.read_info().get("best")
+    same = best is None or best["protocol"] == scores.values[scores.headline].protocol
+    if same and better(scores, best):
+        note_best(run, scores)
 
 
 def _print(scores: Scores) -> None:

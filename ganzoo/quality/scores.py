@@ -107,6 +107,28 @@ def read_scores(run: RunDir, nimg: int) -> Scores:
         raise DataError(f"{path}: cannot be read ({error}); ganzoo eval writes it anew") from error
 
 
+def better(scores: Scores, best: Mapping[str, Any] | None) -> bool:
+    """Return whether the headline beats ``best`` of run.json, taken by the same protocol."""
+    new = scores.values[scores.headline]
+    if best is None or best["protocol"] != new.protocol:
+        return True
+    return bool(new.value > best["value"] if new.higher else new.value < best["value"])
+
+
+def note_best(run: RunDir, scores: Scores) -> dict[str, Any]:
+    """Name an evaluation the best of its run, by its headline; returns what run.json says."""
+    new = scores.values[scores.headline]
+    best = {
+        "metric": scores.headline,
+        "value": new.value,
+        "higher": new.higher,
+        "nimg": scores.nimg,
+        "protocol": new.protocol,
+    }
+    run.update_info(best=best)
+    return best
+
+
 def all_scores(run: RunDir) -> list[Scores]:
     """Return every evaluation of a run that can be read, the oldest moment first."""
     found = []

@@ -62,8 +62,8 @@ _WRITTEN = {
     "kimg": """A thousand real images shown to D, the unit of length here, whatever the batch
         size: steps = kimg x 1000 / batch size, epochs = kimg x 1000 / images.""",
     "step": """One move of D, or as many as algorithm.d_steps says, and one of G.""",
-    "tick": """A point at which numbers are averaged and a row is written: every epoch, oftener in
-        short runs. training.tick_kimg sets it.""",
+    "tick": """A point at which numbers are averaged and a row is written: 20 times a run,
+        and at least once an epoch. training.tick_kimg sets it.""",
     "EMA": """The averaged generator: an exponential moving average of G's weights, steadier than G
         itself. Samples, evaluations and exports use it. training.ema_halflife_kimg says how far
         it looks back.""",
