@@ -10,6 +10,9 @@ from torch.nn.functional import normalize, one_hot
 from ganzoo.errors import FitError
 from ganzoo.types import Features, Labels, Latents, Logits
 
+_STEEPNESS, _STRENGTH = 5.0, 3.0
+"""Of the choice among codes: nearly one of them, and louder than any other latent value."""
+
 
 def need_labels(labels: Labels | None, num_classes: int) -> Labels:
     """Return the labels that a conditional network needs.
@@ -48,6 +51,26 @@ def append_labels(
     marks = one_hot(need_labels(labels, num_classes), num_classes).to(inputs)  # [n, k]
     maps = marks.view(*marks.shape, *[1] * (inputs.ndim - 2)).expand(-1, -1, *inputs.shape[2:])
     return torch.cat([inputs, maps], dim=1)
+
+
+def append_codes(z: Latents, codes: int) -> Float[Tensor, "n d"]:
+    """Return latents with a soft choice of one of ``codes`` kinds beside them, made from z itself.
+
+    A generator is continuous, so it draws what lies between two kinds of images where nothing
+    does. The choice is a steep softmax of the first values of z: nearly always one kind, and still
+    continuous, so that a walk through the latents has no jumps.
+
+    Args:
+        z: Latents of at least so many dimensions.
+        codes: 0: latents come back as they are.
+
+    References: the trouble and mixtures against it, Disconnected Manifold Learning for Generative
+    Adversarial Networks (Khayatkhoei et al., 2018), https://arxiv.org/abs/1806.00880
+    """
+    if codes == 0:
+        return z
+    chosen = torch.softmax(_STEEPNESS * z[:, :codes], dim=1)
+    return torch.cat([z, _STRENGTH * chosen], dim=1)
 
 
 @final

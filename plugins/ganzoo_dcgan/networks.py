@@ -9,8 +9,9 @@ from typing import Annotated, Literal, final
 
 from torch import nn
 
+from ganzoo.errors import FitError
 from ganzoo.interfaces import BOUNDED, Env
-from ganzoo.nn.conditioning import append_labels
+from ganzoo.nn.conditioning import append_codes, append_labels
 from ganzoo.nn.minibatch import Kernels, MinibatchDiscrimination
 from ganzoo.nn.spectral import spectrally_normalize
 from ganzoo.nn.strided import (
@@ -33,6 +34,11 @@ class DCGANGenerator(nn.Module):
         env: What is made, and given what.
         z_dim: Latent dimensions.
         width: Channels of the last hidden map; each map before has twice as many, up to 16 times.
+        codes: Kinds of images that z chooses among (:func:`ganzoo.nn.conditioning.append_codes`),
+            which is not of the paper; 0: none.
+
+    Raises:
+        FitError: There are more codes than latent dimensions.
 
     References: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
     Networks, figure 1 (Radford et al., 2015), https://arxiv.org/abs/1511.06434
@@ -44,14 +50,22 @@ class DCGANGenerator(nn.Module):
         *,
         z_dim: Annotated[int, Opt("latent dimensions", ge=1)] = 100,
         width: Annotated[int, Opt("channels of the last hidden map", ge=1)] = 64,
+        codes: Annotated[
+            int, Opt("kinds that z chooses among, for data of separate kinds; 0: none", ge=0)
+        ] = 0,
     ) -> None:
         super().__init__()
+        if codes > z_dim:
+            raise FitError(
+                f"generator dcgan: {codes} codes are chosen by as many of z's values, and z_dim is"
+                f" {z_dim}; --set generator.codes={z_dim} or fewer"
+            )
         side, doublings = smallest_map("dcgan", env.resolution)
-        self.z_dim, self.num_classes = z_dim, env.num_classes
+        self.z_dim, self.num_classes, self.codes = z_dim, env.num_classes, codes
         widths = growing_widths(width, env.resolution, doublings)
         smallest = (widths[0], side, side)
         self.layers = nn.Sequential(
-            nn.Linear(z_dim + env.num_classes, widths[0] * side**2, bias=False),
+            nn.Linear(z_dim + codes + env.num_classes, widths[0] * side**2, bias=False),
             *_opening(smallest, per_unit=env.resolution == 28),
         )
         for inward, outward in pairwise(widths):
@@ -65,7 +79,8 @@ class DCGANGenerator(nn.Module):
         Raises:
             FitError: It is conditional and got no labels.
         """
-        images: Images = self.layers(append_labels(z, labels, self.num_classes))
+        latents = append_codes(z, self.codes)
+        images: Images = self.layers(append_labels(latents, labels, self.num_classes))
         return images
 
 

@@ -9,6 +9,7 @@ from ganzoo.nn.conditioning import (
     ConditionalBatchNorm2d,
     LabelEmbedding,
     ProjectionHead,
+    append_codes,
     append_labels,
 )
 
@@ -107,3 +108,29 @@ def test_a_conditional_layer_without_labels_says_what_to_do(
 ) -> None:
     with pytest.raises(FitError, match="3 classes was given no labels; say which class"):
         layer(inputs, None)
+
+
+def test_codes_are_a_steep_choice_among_the_first_values() -> None:
+    z = torch.tensor([[2.0, 0.0, -1.0, 9.0], [0.0, 0.0, -9.0, 0.0]], dtype=torch.float64)
+    found = append_codes(z, 3)
+
+    assert torch.equal(found[:, :4], z)
+    weights = torch.exp(5 * torch.tensor([2.0, 0.0, -1.0], dtype=torch.float64))
+    torch.testing.assert_close(found[0, 4:], 3 * weights / weights.sum())
+    torch.testing.assert_close(
+        found[1, 4:], torch.tensor([1.5, 1.5, 0.0], dtype=torch.float64), atol=1e-15, rtol=0
+    )
+
+
+def test_no_codes_are_the_latents_themselves() -> None:
+    z = _random(3, 4)
+
+    assert append_codes(z, 0) is z
+
+
+def test_a_walk_past_a_choice_has_no_jump() -> None:
+    start, end = torch.zeros(1, 4, dtype=torch.float64), torch.eye(4, dtype=torch.float64)[:1]
+    ends = append_codes(torch.cat([torch.lerp(start, end, t / 1000) for t in range(1001)]), 4)
+
+    assert (ends[1:] - ends[:-1]).abs().max() < 0.01
+    assert ends[-1, 4] > 2.9

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from ganzoo.errors import FitError
 from ganzoo.interfaces import Env
 from ganzoo_dcgan.networks import DCGANDiscriminator, DCGANGenerator
 
@@ -47,6 +48,13 @@ def test_biases_stand_only_where_batch_norm_was_taken_away() -> None:
         "layers.4.bias",
     ]
     assert _count(DCGANGenerator(_env(32), width=16, z_dim=64)) == 106_976
+
+
+def test_codes_are_chosen_by_values_of_z_so_there_are_at_most_as_many() -> None:
+    plain, coded = (DCGANGenerator(_env(32), width=16, z_dim=64, codes=n) for n in (0, 20))
+    assert _count(coded) - _count(plain) == 20 * 1024
+    with pytest.raises(FitError, match="20 codes are chosen by as many of z's values"):
+        DCGANGenerator(_env(32), z_dim=10, codes=20)
 
 
 def test_a_linear_layer_stands_for_the_transposed_convolution_of_one_place() -> None:
