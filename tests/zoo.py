@@ -21,7 +21,7 @@ _WAYS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("discriminator", "resnet"): [{"norm": "spectral"}, {"norm": "none", "pool": "mean"}],
     ("discriminator", "mlp"): [{"dropout": 0.0}],
 }
-_LEAST = {"width": 4, "max_width": 8, "z_dim": 5}
+_LEAST = {"width": 4, "max_width": 8, "z_dim": 5, "codes": 2}
 
 
 def ways(entry: Entry) -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ _DCGAN = Recipe(
     set={
         "generator.width": 16,
         "generator.z_dim": 64,
+        "generator.codes": 20,
         "discriminator.width": 16,
         "discriminator.norm": "none",
         "regularizer.r1.weight": 0.1,
@@ -56,14 +57,15 @@ _DCGAN = Recipe(
         "optimizer.generator.betas": [0.0, 0.99],
         "optimizer.discriminator.learning_rate": 2e-3,
         "optimizer.discriminator.betas": [0.0, 0.99],
-        "training.batch_size": 64,
+        "training.batch_size": 32,
         "training.kimg": 300,
         "training.resolution": 32,
         "training.ema_halflife_kimg": 10,
     },
     presets={
-        "quick": {"schedule": [], "training.kimg": 100},
+        "quick": {"training.kimg": 100},
         "paper": {
+            "generator.codes": 0,
             "generator.width": 64,
             "generator.z_dim": 100,
             "discriminator.width": 64,
