@@ -216,13 +216,14 @@ def _pull(session: Session, trainer: Trainer, stop: Callable[[], bool]) -> Actio
     ticks = trainer.ticks(every, stop=lambda: stop() or session.tired)
     with closing(ticks):
         for tick in ticks:
-            last = not tick.regular or tick.nimg == trainer.total_nimg or stop()
+            ended = trainer.total_nimg is not None and tick.nimg >= trainer.total_nimg
+            last = not tick.regular or ended or stop()
             if tick.regular:
                 found: dict[str, float] = {}
                 if last or due(drawn, tick.nimg, training.sample_kimg):
                     found |= session.picture(trainer)
                     drawn = tick.nimg
-                at_end = tick.nimg == trainer.total_nimg and session.best is not None
+                at_end = ended and session.best is not None
                 if training.eval_kimg and (
                     due(evaluated, tick.nimg, training.eval_kimg) or at_end
                 ):

@@ -80,6 +80,16 @@ def test_a_run_judges_itself_and_keeps_its_best_checkpoint(
     assert scores[-1].cpu_sec == pytest.approx(rows[-1]["cpu_sec"], abs=0.5)
 
 
+def test_the_end_is_drawn_and_judged_though_it_is_no_multiple_of_anything(
+    registry: Registry, tmp_path: Path
+) -> None:
+    sets = [*JUDGED, "training.eval_kimg=0.4", "training.sample_kimg=9"]
+    run = train(registry, tmp_path / "runs", sets=sets, kimg=0.7)
+
+    assert [each.nimg for each in all_scores(run)] == [512, 704]
+    assert run.sample(704).read_bytes() == run.latest_sample.read_bytes()
+
+
 def test_evaluating_changes_no_bit_of_what_is_trained(registry: Registry, tmp_path: Path) -> None:
     judged = train(registry, tmp_path / "a", sets=JUDGED)
     alone = train(registry, tmp_path / "b", sets=["training.eval_kimg=none"])
