@@ -72,7 +72,7 @@ _SETTINGS: Mapping[str, Any] = {
     "optimizer.generator.betas": [0.0, 0.99],
     "optimizer.discriminator.learning_rate": 2e-3,
     "optimizer.discriminator.betas": [0.0, 0.99],
-    "training.batch_size": 64,
+    "training.batch_size": 32,
     "training.kimg": 300,
     "training.resolution": 32,
     "training.ema_halflife_kimg": 10,
@@ -96,7 +96,7 @@ _CGAN = Recipe(
     },
     set=_SETTINGS,
     presets={
-        "quick": {"schedule": [], "training.kimg": 200},
+        "quick": {"training.kimg": 100},
         "paper": {
             "generator": "mlp",
             "generator.width": 256,
@@ -136,7 +136,7 @@ _ACGAN = Recipe(
     },
     set=_SETTINGS,
     presets={
-        "quick": {"schedule": [], "training.kimg": 200},
+        "quick": {"training.kimg": 100},
         "paper": {
             "generator.width": 64,
             "generator.z_dim": 100,
