@@ -44,7 +44,7 @@ def test_a_run_ends_with_commands_that_work(
         if "python -m ganzoo " in line
     ]
 
-    assert [words[0] for words in next_commands] == ["sample", "resume", "runs"]
+    assert [words[0] for words in next_commands] == ["sample", "eval", "resume", "runs"]
     for words in next_commands:
         assert main([*words, "--help"]) == 0
     assert main([*next_commands[0], "-n", "4", "--device", "cpu"]) == 0

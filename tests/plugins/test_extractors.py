@@ -242,9 +242,9 @@ REGISTRY = Registry.discover(only=())
         ("cifar10", ("colour", "pca"), ()),
         ("critters", ("colour", "pca"), ()),
         ("scenes", ("colour", "pca"), ()),
-        ("ring2d", ("coordinates",), ("modes",)),
-        ("grid2d", ("coordinates",), ("modes",)),
-        ("spiral2d", ("coordinates",), ()),
+        ("ring2d", ("coordinates",), ("modes", "frechet")),
+        ("grid2d", ("coordinates",), ("modes", "frechet")),
+        ("spiral2d", ("coordinates",), ("frechet",)),
     ],
 )
 def test_a_data_set_names_parts_that_there_are(
