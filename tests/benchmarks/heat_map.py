@@ -27,7 +27,7 @@ from ganzoo.rundir import RunDir
 
 GENERATORS = {
     "mlp": {"width": 128},
-    "dcgan": {"width": 16},
+    "dcgan": {"width": 16, "codes": 0},
     "resnet": {"width": 16},
     "sagan": {"width": 16},
     "stylegan": {"width": 8, "max_width": 64},
