@@ -3,6 +3,7 @@
 import pytest
 
 from ganzoo.cli.main import main
+from ganzoo.quality.health import WORDS
 from ganzoo.quality.terms import TERMS
 
 Said = pytest.CaptureFixture[str]
@@ -26,3 +27,8 @@ def test_a_term_is_found_however_it_is_written(words: list[str], capsys: Said) -
 def test_an_unknown_term_names_a_near_one(capsys: Said) -> None:
     assert main(["explain", "mode-colapse"]) == 2
     assert "Did you mean mode-collapse" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", [*WORDS, "nan", "patience", "evaluation"])
+def test_every_word_that_a_run_remarks_with_is_explained(word: str) -> None:
+    assert main(["explain", word]) == 0
