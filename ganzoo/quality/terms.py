@@ -44,9 +44,9 @@ _WRITTEN = {
         checkpoint with half the learning rates, at most {MOST} times, and then stops. stop: it
         ends at once; warn, the default: it says so and goes on. Of d-blind and copying people are
         only told.""",
-    "evaluation": """Judging the averaged generator by features of its pictures and of real ones, every
-        training.eval_kimg and by ganzoo eval. One that fails, as where an optional package is
-        missing, is said once and ends no run.""",
+    "evaluation": """Judging the averaged generator by features of its pictures and of real ones,
+        every training.eval_kimg and by ganzoo eval. One that fails, as where an optional package
+        is missing, is said once and ends no run.""",
     "patience": """Evaluations in a row without a better one, after which a run ends. The best
         checkpoint is kept: ganzoo sample RUN --checkpoint best. --set training.patience=none goes
         on to the end.""",
