@@ -152,7 +152,7 @@ def test_losses_are_shown_while_nothing_is_evaluated(tmp_path: Path) -> None:
         ("loss", ["hinge", "ns"]),
         ("loss.use", ["hinge", "ns"]),
         ("model", ["dcgan"]),
-        ("training.batch_size", ["128", "64"]),
+        ("training.batch_size", ["128", "32"]),
         ("regularizer", ["none", "r1"]),
         ("generator.width", ["32", "64"]),
         ("environment.device", ["cpu (2 threads)", "cuda:0"]),

@@ -85,7 +85,7 @@ def test_what_has_another_shape_begins_anew_and_is_said(out: Path) -> None:
     built = begun(outline(plan, REGISTRY), out)
 
     assert built.notes[-2:] == (
-        "generator: 1 tensors begin anew: layers.0.weight is [256, 74], was [256, 64]",
+        "generator: 1 tensors begin anew: layers.0.weight is [256, 94], was [256, 84]",
         "discriminator: 1 tensors begin anew: layers.0.weight is [4, 11, 4, 4], was [4, 1, 4, 4]",
     )
 
