@@ -49,7 +49,7 @@ Combination = tuple[str, list[str], bool]
 ALL: list[Combination] = list(itertools.product(LOSSES, PENALTIES, (False, True)))
 
 
-def some(index: int, stride: int = 13) -> list[Combination]:
+def some(index: int, stride: int = 17) -> list[Combination]:
     """Every so many of all combinations, beginning elsewhere for each pair of networks.
 
     A stride shares no factor with the numbers of losses, penalties and classes.
