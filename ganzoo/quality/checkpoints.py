@@ -16,8 +16,9 @@ from ganzoo.quality.scores import Scores
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
 from ganzoo.sampling import sample
+from ganzoo.settings import Training
 
-SAMPLES = 10_000
+SAMPLES = Training.eval_samples
 """Generated images of an evaluation, if nobody says another number."""
 
 _CHUNK = 500
