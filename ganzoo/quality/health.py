@@ -80,11 +80,6 @@ class Remark:
     sentence: str
     cures: tuple[str, ...]
 
-    @property
-    def hint(self) -> str:
-        """The command that tells more."""
-        return f"ganzoo explain {self.word}"
-
 
 def not_finite(message: str) -> Remark:
     """Return the remark on a run that ended with a number that is not finite."""
