@@ -46,9 +46,12 @@ def trace(name: str) -> list[dict[str, float]]:
     registry = Registry.discover(only=())
     sets = ["training.batch_size=8", "generator.width=8", "discriminator.width=8"]
     plan = resolve(registry, name, sets=[*sets, "training.resolution=32"])
-    built = build.outline(plan, registry, {"dataset": Waves()})
-    for network in built.networks.values():
-        network.double()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # what begins in float32 begins otherwise on other CPUs
+    try:
+        built = build.outline(plan, registry, {"dataset": Waves()})
+    finally:
+        torch.set_default_dtype(before)
     torch.manual_seed(0)
     images = 8 * built.algorithm.batches
     trainer = Trainer(built.with_data(Waves()), torch.device("cpu"), total_nimg=20 * images)
