@@ -38,7 +38,12 @@ class RunHooks:
 
     @hookspec
     def phase_end(self, run: "RunView", phase: "Phase", play: "Play") -> None:
-        """After a player's update; the nodes of the play are still alive."""
+        """After a player's update; the nodes of the play are still alive.
+
+        A part with this hook that says ``capturable = True`` lets steps be recorded as CUDA
+        graphs: it changes what it keeps in place, and asks neither the device nor Python for
+        anything that differs from step to step. Other parts keep their runs from graphs.
+        """
 
     @hookspec
     def step_end(self, run: "RunView") -> None:

@@ -167,9 +167,12 @@ class Schedule(ABC):
 
     Attributes:
         calls: The method that it calls of a network, by role; the network must have it.
+        capturable: The networks keep what it tells them on the device, or every such change comes
+            with ``reset_optimizer``; else a schedule that calls them keeps runs from CUDA graphs.
     """
 
     calls: ClassVar[Mapping[str, str]] = {}
+    capturable: ClassVar[bool] = False
 
     @abstractmethod
     def step_start(self, run: RunView) -> None:

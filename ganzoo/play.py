@@ -122,7 +122,7 @@ class Play:
         networks: Modules by role.
         wants: Images that must carry a gradient (of the due terms).
         augment: What the discriminator's images pass through; None for nothing.
-        step: Steps completed before this one.
+        first_order: The networks are compiled; nobody can differentiate them twice.
     """
 
     phase: Phase
@@ -130,7 +130,7 @@ class Play:
     networks: Mapping[str, nn.Module]
     wants: frozenset[str] = frozenset()
     augment: Callable[[Images], Images] | None = None
-    step: int = 0
+    first_order: bool = False
     readings: dict[str, Tensor] = field(default_factory=dict)
 
     def trains(self, role: str) -> bool:
@@ -145,8 +145,14 @@ class Play:
         """Return d sum(outputs) / d inputs, itself differentiable, in float32 or wider.
 
         Raises:
-            FitError: The inputs carry no gradient; the term must declare ``input_grads``.
+            FitError: The inputs carry no gradient; the term must declare ``input_grads``. Or the
+                networks are compiled; it must declare ``second_order``.
         """
+        if self.first_order:
+            raise FitError(
+                "a term differentiates a gradient, which compiled networks cannot;"
+                " say second_order = True in its regularizer"
+            )
         if not inputs.requires_grad:
             raise FitError(
                 "a term asks for the gradient of images that carry none;"

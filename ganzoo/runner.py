@@ -292,5 +292,5 @@ def _started(session: Session, trainer: Trainer) -> Started:
         minutes=training.minutes,
         from_nimg=trainer.nimg,
         nimg=lambda: trainer.nimg,
-        notes=tuple(session.notes),
+        notes=(*session.notes, *trainer.notes),
     )

@@ -187,6 +187,8 @@ class Session:
         said = WORDS[self.health.word]
         timing = (tick.wall_sec, tick.cpu_sec)
         self.tell(Ticked(tick.step, tick.nimg, tick.epoch, readings, *timing, said))
+        if tick.note:
+            self.tell(Remarked(tick.nimg, "cuda_graph", tick.note))
         return Action("warn") if remark is None else self._remark(remark, tick.nimg)
 
     def _remark(self, remark: Remark, nimg: int) -> Action:

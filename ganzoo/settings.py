@@ -23,6 +23,13 @@ class Training:
         Literal["auto", "fp32", "tf32", "bf16"],
         Opt("of the arithmetic; auto: what the device does"),
     ] = "auto"
+    cuda_graph: Annotated[
+        Literal["auto", "on", "off"],
+        Opt("record a step once and replay it; auto: on a CUDA device, where all parts can be"),
+    ] = "auto"
+    compile: Annotated[
+        bool, Opt("compile networks for steps without a second-order term; takes minutes")
+    ] = False
     kimg: Annotated[float, Opt("length in thousands of real images shown", gt=0)] = 300.0
     minutes: Annotated[float | None, Opt("length in minutes, in place of kimg", gt=0)] = None
     ema_halflife_kimg: Annotated[

@@ -22,6 +22,8 @@ _TRAINING = (
     "seed",
     "batch_size",
     "precision",
+    "cuda_graph",
+    "compile",
     "kimg",
     "minutes",
     "resolution",
@@ -54,6 +56,8 @@ _MANY = ("regularizer", "augment")
 @click.option("--seeds", metavar="A,B|A-B", help="Several runs, one a seed: a sweep.")
 @click.option("--device", help="cpu, cuda, cuda:1, mps; the best there is if not said.")
 @click.option("--precision", metavar="fp32|tf32|bf16", help="Of the arithmetic.")
+@click.option("--cuda-graph", metavar="auto|on|off", help="Record a step once, and replay it.")
+@click.option("--compile/--no-compile", default=None, help="Compile networks; takes minutes.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.")
 @click.option("--loss", metavar="NAME", help="Another loss.")
 @click.option("--generator", metavar="NAME", help="Another generator.")

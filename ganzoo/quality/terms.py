@@ -50,6 +50,10 @@ _WRITTEN = {
     "patience": """Evaluations in a row without a better one, after which a run ends. The best
         checkpoint is kept: ganzoo sample RUN --checkpoint best. --set training.patience=none goes
         on to the end.""",
+    "cuda_graph": """On a CUDA device a step is recorded once and then replayed as a whole, so that
+        no kernel waits for Python. A part that asks the device for a number, or that changes in
+        every step, keeps its run from it: it trains as well, but slower. training.cuda_graph=off
+        never records; on makes it an error where a step cannot be recorded.""",
     "D loss": """What the discriminator minimizes, without penalties. Near 0: it has won. With the
         usual loss 1.386 means that it only guesses. It says nothing of how good pictures are.""",
     "G loss": """What the generator minimizes. It moves against D, so it need not fall while

@@ -44,15 +44,27 @@ class Average:
         self.network = copy.deepcopy(network).requires_grad_(requires_grad=False)
         self.halflife_kimg, self._ramp = halflife_kimg, ramp
 
+    def kept(self, batch_size: int, nimg: int) -> float:
+        """Return what the average keeps of itself in the next update."""
+        if self.halflife_kimg is None:
+            return 0.0
+        return half_life_decay(batch_size, self.halflife_kimg, nimg, self._ramp)
+
     @torch.no_grad()
-    def update(self, network: nn.Module, *, batch_size: int, nimg: int) -> None:
-        """Follow the network by one step."""
-        decay = 0.0
-        if self.halflife_kimg is not None:
-            decay = half_life_decay(batch_size, self.halflife_kimg, nimg, self._ramp)
+    def update(self, network: nn.Module, kept: float | Tensor) -> None:
+        """Follow the network by one step.
+
+        Args:
+            network: The network as it is now.
+            kept: Of :meth:`kept`; as a tensor of the parameters' type where a CUDA graph reads it.
+        """
         ours: list[Tensor] = list(self.network.parameters())
         theirs: list[Tensor] = list(network.parameters())
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
+        if isinstance(kept, Tensor):
+            torch._foreach_mul_(ours, kept)
+            torch._foreach_add_(ours, torch._foreach_mul(theirs, 1 - kept))
+        else:
+            torch._foreach_lerp_(ours, theirs, 1 - kept)
         buffers = list(self.network.buffers())
         if buffers:
             torch._foreach_copy_(buffers, list(network.buffers()))

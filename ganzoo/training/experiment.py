@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Protocol, runtime_checkable
 
+import pluggy
 from torch import nn
 
 from ganzoo.algorithm import Algorithm
+from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Augment, Env, Loss, Regularizer, Schedule
 from ganzoo.settings import Optimizer, Training
 from ganzoo.types import Images, Labels
@@ -79,3 +81,26 @@ def parameters_called(
         for name, parameter in network.named_parameters()
         if any(fnmatch(f"{role}.{name}", each) for each in wanted)
     }
+
+
+def hooks_of(experiment: Experiment) -> pluggy.PluginManager:
+    """Return a manager with the run hooks of this run's parts only, called in recipe order."""
+    manager = pluggy.PluginManager("ganzoo")
+    manager.add_hookspecs(RunHooks)
+    named = experiment.parts() | {f"network.{r}": n for r, n in experiment.networks.items()}
+    for slot, part in reversed(list(named.items())):
+        manager.register(part, name=slot)
+    manager.check_pending()
+    return manager
+
+
+def acting(experiment: Experiment, hooks: pluggy.PluginManager) -> dict[str, object]:
+    """Return the parts that act inside of a step other than by what they compute, by slot.
+
+    They end phases, or call methods of networks, which may remember what they are told in Python.
+    """
+    enders = {each.plugin_name: each.plugin for each in hooks.hook.phase_end.get_hookimpls()}
+    callers = {
+        f"schedule.{name}": part for name, part in experiment.schedules.items() if part.calls
+    }
+    return enders | callers

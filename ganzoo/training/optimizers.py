@@ -13,6 +13,9 @@ from torch.optim import Optimizer
 from ganzoo.errors import CheckpointError
 from ganzoo.settings import Optimizer as Settings
 
+_HOW = ("capturable", "foreach", "fused")
+"""Options that the run has now, whatever it was saved with: how to compute, not what."""
+
 
 def pack_optimizer(optimizer: Optimizer, names: Mapping[int, str]) -> dict[str, Any]:
     """Return an optimizer's state as a tree.
@@ -103,8 +106,9 @@ def _torch_state(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> d
     parameters = {_name(x, names): x for x in _parameters(optimizer)}
     groups = [
         {
-            **_options(group),
-            **_placed(_options(saved), group),
+            **_options(saved),
+            **{key: group[key] for key in _HOW if key in group},
+            "lr": _like_own(saved["lr"], group["lr"]),
             "params": [position[_name(x, names)] for x in group["params"]],
         }
         for group, saved in zip(optimizer.param_groups, tree["groups"], strict=True)
@@ -125,14 +129,11 @@ def _like(value: Any, parameter: Tensor) -> Any:
     return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)
 
 
-def _placed(saved: dict[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
-    """Put options that are tensors (a capturable rate) where the optimizer keeps its own."""
-    return {
-        key: value.to(group[key].device, copy=True)
-        if isinstance(value, Tensor) and isinstance(group.get(key), Tensor)
-        else value
-        for key, value in saved.items()
-    }
+def _like_own(saved: float | Tensor, own: float | Tensor) -> float | Tensor:
+    """Return a saved rate as the tensor that a CUDA graph reads, or as a number."""
+    if isinstance(own, Tensor):
+        return torch.full_like(own, float(saved))
+    return float(saved)
 
 
 def _options(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,16 +162,50 @@ def change_betas(optimizer: Optimizer, betas: tuple[float, float]) -> None:
         group[name] = named[name]
 
 
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Change the learning rate; a tensor, which a CUDA graph reads, stays where it is."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
 def make_optimizer(
-    settings: Settings, parameters: Sequence[nn.Parameter], device: torch.device
+    settings: Settings,
+    parameters: Sequence[nn.Parameter],
+    device: torch.device,
+    *,
+    recorded: bool = False,
 ) -> Optimizer:
-    """Return the optimizer of one player, in its fastest exact form."""
-    rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.use == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, momentum=settings.betas[0], weight_decay=decay)
-    if settings.use == "rmsprop":
+    """Return the optimizer of one player, in its fastest exact form.
+
+    Args:
+        settings: Which, and how it learns.
+        parameters: What it trains.
+        device: Where they are.
+        recorded: It steps inside of a CUDA graph, so its rate is a tensor where torch reads one.
+    """
+    fused, decay = device.type in ("cpu", "cuda"), settings.weight_decay
+    rate: Any = settings.learning_rate
+    if settings.use == "rmsprop":  # it asks the device for a rate that is a tensor
         return torch.optim.RMSprop(
-            parameters, lr=rate, alpha=settings.betas[1], eps=settings.eps, weight_decay=decay
+            parameters,
+            lr=rate,
+            alpha=settings.betas[1],
+            eps=settings.eps,
+            weight_decay=decay,
+            capturable=recorded and device.type == "cuda",
+        )
+    if recorded:
+        rate = torch.tensor(rate, device=device)
+    if settings.use == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=rate,
+            momentum=settings.betas[0],
+            weight_decay=decay,
+            fused=recorded and fused,
         )
     return torch.optim.Adam(
         parameters,
@@ -178,5 +213,6 @@ def make_optimizer(
         betas=settings.betas,
         eps=settings.eps,
         weight_decay=decay,
-        fused=device.type in ("cpu", "cuda"),
+        fused=fused,
+        capturable=recorded,
     )

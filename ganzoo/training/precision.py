@@ -16,14 +16,18 @@ class Precision:
     Attributes:
         name: ``fp32``, ``tf32`` or ``bf16``.
         device: Where it is used.
+        note: What people should know about it; empty when nothing.
     """
 
     name: str
     device: torch.device
+    note: str = ""
 
     @staticmethod
     def choose(name: str, device: torch.device) -> "Precision":
         """Return a format by name; ``auto`` is tf32 on CUDA and fp32 elsewhere.
+
+        A CPU without matrix units for bf16 gets fp32, and a note: it would have to emulate them.
 
         Raises:
             MachineError: The device has no such format.
@@ -34,6 +38,10 @@ class Precision:
             raise MachineError(
                 f"training.precision: tf32 needs a CUDA device, not {device.type};"
                 " use --set training.precision=fp32"
+            )
+        if name == "bf16" and device.type == "cpu" and not _multiplies_bf16():
+            return Precision(
+                "fp32", device, "bf16 is slower than fp32 on this CPU, so it trains in fp32"
             )
         return Precision(name, device)
 
@@ -57,3 +65,9 @@ class Precision:
             yield
         finally:
             matmul.fp32_precision, conv.fp32_precision = before
+
+
+def _multiplies_bf16() -> bool:
+    """Return whether the CPU has matrix units for bf16 (AMX)."""
+    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public; torch 2.6 and newer
+    return ask is not None and bool(ask())

@@ -39,6 +39,10 @@ class Streams:
             self._streams[name] = rng
         return self._streams[name]
 
+    def generators(self) -> list[torch.Generator]:
+        """Return the streams in use."""
+        return list(self._streams.values())
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return the state of every stream in use."""
         return {name: rng.get_state() for name, rng in self._streams.items()}

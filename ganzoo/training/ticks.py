@@ -1,7 +1,9 @@
 """What training yields: a tick is a point where numbers are read; nothing is printed or saved."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -23,6 +25,7 @@ class Tick:
         wall_sec: Seconds of training, over all sessions of the run.
         cpu_sec: CPU-seconds of training of this process, all threads, over all sessions.
         regular: False at a stop request between two ticks: save, but write no row.
+        note: What has changed about how it is played; said once, empty when nothing.
     """
 
     step: int
@@ -32,6 +35,7 @@ class Tick:
     wall_sec: float
     cpu_sec: float
     regular: bool = True
+    note: str = ""
 
     @property
     def kimg(self) -> float:
@@ -41,11 +45,14 @@ class Tick:
 
 @final
 class Readings:
-    """Sums of scalars, kept on the device until a tick reads them."""
+    """Sums of scalars, kept on the device until a tick reads them.
+
+    A sum stays where it is in memory from the first of its name on, so that a CUDA graph may add.
+    """
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._counts = Counter[str]()
 
     @torch.no_grad()
     def add(self, name: str, value: Tensor) -> None:
@@ -56,7 +63,29 @@ class Readings:
             self._sums[name] += value
         else:
             self._sums[name] = value.clone()
-        self._counts[name] = self._counts.get(name, 0) + 1
+        self._counts[name] += 1
+
+    @contextmanager
+    def recorded(self) -> Iterator[Counter[str]]:
+        """Give how often each name is added to inside, which then counts as not having happened.
+
+        Raises:
+            RuntimeError: A name is new: its sum would live where a graph does its scratch work.
+        """
+        before, known = self._counts, set(self._sums)
+        self._counts = Counter[str]()
+        added = self._counts
+        try:
+            yield added
+            if new := sorted(set(self._sums) - known):
+                raise RuntimeError(f"{new[0]!r} is logged in some steps only")
+        finally:
+            self._counts = before
+            self._sums = {name: total for name, total in self._sums.items() if name in known}
+
+    def count(self, added: Counter[str]) -> None:
+        """Count what a graph has added."""
+        self._counts.update(added)
 
     def means(self) -> dict[str, float]:
         """Return the mean of each scalar; waits for the device once.
@@ -64,10 +93,11 @@ class Readings:
         Raises:
             DivergedError: A mean is not finite.
         """
-        if not self._sums:
+        if not self._counts:
             return {}
-        sums = torch.stack(list(self._sums.values())).tolist()
-        means = {n: s / self._counts[n] for n, s in zip(self._sums, sums, strict=True)}
+        told = [name for name in self._sums if self._counts[name]]
+        sums = torch.stack([self._sums[name] for name in told]).tolist()
+        means = {name: total / self._counts[name] for name, total in zip(told, sums, strict=True)}
         bad = [name for name, mean in means.items() if not abs(mean) < float("inf")]
         if bad:
             raise DivergedError(
@@ -79,16 +109,18 @@ class Readings:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._sums, self._counts = {}, {}
+        torch._foreach_zero_(list(self._sums.values()))
+        self._counts.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """Return sums and counts."""
-        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+        sums = {name: total for name, total in self._sums.items() if self._counts[name]}
+        return {"sums": sums, "counts": dict(self._counts)}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
         """Continue from sums and counts."""
         self._sums = {name: value.to(device) for name, value in state["sums"].items()}
-        self._counts = dict(state["counts"])
+        self._counts = Counter(state["counts"])
 
 
 @final

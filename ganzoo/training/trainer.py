@@ -3,23 +3,25 @@
 Nothing is printed, saved or scored here, and inside the loop nothing waits for the device.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, final
 
-import pluggy
 import torch
 from torch import Tensor, nn
 
 from ganzoo.algorithm import Draw, Phase, Play, RunView, Term
-from ganzoo.hookspecs import RunHooks
-from ganzoo.interfaces import Stateful
+from ganzoo.training.batches import Batch, Batches
+from ganzoo.training.compiled import compiled
 from ganzoo.training.ema import Average
-from ganzoo.training.experiment import Experiment, parameters_called
-from ganzoo.training.optimizers import make_optimizer, pack_optimizer, unpack_optimizer
+from ganzoo.training.experiment import Experiment, acting, hooks_of, parameters_called
+from ganzoo.training.graphs import Graphs, choose_graphs
+from ganzoo.training.optimizers import make_optimizer, set_learning_rate
 from ganzoo.training.precision import Precision
 from ganzoo.training.ranks import Ranks
+from ganzoo.training.scalars import Scalars
+from ganzoo.training.state import pack_state, unpack_state
 from ganzoo.training.streams import Streams
 from ganzoo.training.ticks import Clock, Readings, Tick
 from ganzoo.training.view import View
@@ -35,6 +37,13 @@ class Trainer:
         device: Where to train.
         total_nimg: Real images after which the run ends; None when time bounds it.
         ranks: This process among all of the run.
+        graphs: How steps are recorded; None: as the settings and the device say.
+
+    Attributes:
+        notes: Sentences that people should read once.
+
+    Raises:
+        MachineError: The device has not what the settings ask for.
     """
 
     def __init__(
@@ -44,6 +53,7 @@ class Trainer:
         *,
         total_nimg: int | None = None,
         ranks: Ranks | None = None,
+        graphs: Graphs | None = None,
     ) -> None:
         training = experiment.training
         self.experiment, self.device, self.total_nimg = experiment, device, total_nimg
@@ -58,6 +68,9 @@ class Trainer:
         for part in experiment.parts().values():
             if isinstance(part, nn.Module):
                 part.to(device)
+        self._called = self._compiled = self.networks
+        if training.compile:
+            self._compiled = compiled(self.networks)
         for parameter in parameters_called(experiment.networks, training.frozen).values():
             parameter.requires_grad_(False)
         self.average = Average(
@@ -69,15 +82,24 @@ class Trainer:
         self.rates = dict.fromkeys(experiment.algorithm.players, 1.0)
         self.betas = {player: each.betas for player, each in experiment.optimizers.items()}
         self.weights: dict[str, float] = {}  # factors of penalties, where a schedule set one
+        self._hooks = hooks_of(experiment)
+        why = ""
+        if graphs is None:
+            inside = acting(experiment, self._hooks)
+            graphs, why = choose_graphs(training.cuda_graph, device, self.ranks.size, inside)
+        self.graphs = graphs
+        self.notes = [note for note in (self.precision.note, why) if note]
+        self.scalars = Scalars(device)
         for player in experiment.algorithm.players:
             self.reset_optimizer(player)
-        self.real_transforms: list[Callable[[Images], Images]] = []
+        z_dim = int(self.networks[experiment.algorithm.samples_from].z_dim)  # type: ignore[arg-type]
+        self.batches = Batches(experiment, z_dim, self.streams, self.ranks)
         self.readings, self.clock = Readings(), Clock()
+        self._ahead: Iterator[Batch] = iter(())
         self._draws: list[Draw] = []
         self._played: dict[str, tuple[Phase, Play]] = {}
         experiment.algorithm.bind(experiment.loss, experiment.regularizers)
         self.view: RunView = View(self)
-        self._hooks = _hooks_of(experiment)
         self._started = False
 
     # -- the loop ---------------------------------------------------------------------------
@@ -117,22 +139,39 @@ class Trainer:
         """Play one step: every phase of the algorithm, then the average."""
         self._start()
         self._hooks.hook.step_start(run=self.view)
-        algorithm = self.experiment.algorithm
         with self.precision.matmul():
-            algorithm.iterate(self.view, self)
-        self._draws = []
-        self.average.update(
-            self.networks[algorithm.samples_from], batch_size=self.batch_size, nimg=self.nimg
-        )
+            if self.graphs is None:
+                self.iterate()
+            else:
+                self.graphs.play(self)
         self.step += 1
         self._hooks.hook.step_end(run=self.view)
-        self._played = {}
+
+    def iterate(self, batches: Sequence[Batch] = ()) -> None:
+        """Play the phases of a step, then the average; this is what a graph records.
+
+        Args:
+            batches: What to play on; where they end, the next ones are taken.
+        """
+        algorithm, self._ahead = self.experiment.algorithm, iter(batches)
+        second = any(t.second_order for p in algorithm.phases(self.view) for t in self._due(p))
+        self._called = self.networks if second else self._compiled
+        algorithm.iterate(self.view, self)
+        self._draws, self._played = [], {}
+        self.average.update(
+            self.networks[algorithm.samples_from],
+            self.average.kept(self.batch_size, self.nimg)
+            if self.graphs is None
+            else self.scalars["kept"],
+        )
 
     def backward(self, phase: Phase) -> None:
         """Fill the gradients of the roles a phase trains, over all micro-batches."""
         if phase.new_batch or not self._draws:
-            self._draws = self._new_draws()
-        due = [term for term in phase.terms if term.due(self.step)]
+            generator = self._called[self.experiment.algorithm.samples_from]
+            batch = next(self._ahead, None) or self._take()
+            self._draws = batch.cut(generator, self.experiment.training.micro_batch_size)
+        due = self._due(phase)
         self.optimizers[phase.player].zero_grad(set_to_none=True)
         with self._frozen(phase.frozen):
             for draw in self._draws:
@@ -149,87 +188,71 @@ class Trainer:
         phase, play = self._played[player]
         self._hooks.hook.phase_end(run=self.view, phase=phase, play=play)
 
+    # -- what graphs need -------------------------------------------------------------------
+
+    def signature(self) -> Hashable:
+        """Return what tells the next step from others: all that a graph of it would freeze."""
+        phases = tuple(
+            (phase.player, phase.trains, phase.frozen, tuple(t.name for t in self._due(phase)))
+            for phase in self.experiment.algorithm.phases(self.view)
+        )
+        rates = tuple(
+            None if isinstance(group["lr"], Tensor) else group["lr"]
+            for optimizer in self.optimizers.values()
+            for group in optimizer.param_groups
+        )
+        return phases, rates, self.batch_size, tuple(self.betas.items()), tuple(self.weights)
+
+    def take(self) -> list[Batch]:
+        """Take the batches of the next step, and set the numbers that it reads on the device."""
+        batches = [self._take() for _ in range(self.experiment.algorithm.batches)]
+        dtype = next(self.average.network.parameters()).dtype
+        self.scalars.set("kept", self.average.kept(self.batch_size, self.nimg), dtype)
+        for name, factor in self.weights.items():
+            self.scalars.set(f"weight of {name}", factor)
+        return batches
+
+    def generators(self) -> Sequence[torch.Generator]:
+        """Return the random streams in use."""
+        return self.streams.generators()
+
     # -- services of the view ---------------------------------------------------------------
 
     def reset_optimizer(self, player: str) -> None:
-        """Forget a player's moments."""
+        """Forget a player's moments, and all graphs."""
         settings = replace(self.experiment.optimizers[player], betas=self.betas[player])
-        self.optimizers[player] = make_optimizer(settings, self._parameters(player), self.device)
+        self.optimizers[player] = make_optimizer(
+            settings, self._parameters(player), self.device, recorded=self.graphs is not None
+        )
+        if self.graphs is not None:
+            self.graphs.drop()
         self.set_rate(player, self.rates[player])
 
     def set_rate(self, player: str, factor: float) -> None:
         """Set a player's learning rate to its setting times ``factor``."""
         self.rates[player] = factor
         rate = self.experiment.optimizers[player].learning_rate * factor
-        for group in self.optimizers[player].param_groups:
-            group["lr"] = rate
+        set_learning_rate(self.optimizers[player], rate)
 
     # -- state ------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a resumed run needs, by group; only between two steps."""
-        parts = {
-            slot: dict(part.state_dict())
-            for slot, part in self.experiment.parts().items()
-            if isinstance(part, Stateful)
-        }
-        extra = {
-            "step": self.step,
-            "nimg": self.nimg,
-            "batch_size": self.batch_size,
-            "rates": dict(self.rates),
-            "betas": dict(self.betas),
-            "weights": dict(self.weights),
-            "ema_halflife_kimg": self.average.halflife_kimg,
-            "readings": self.readings.state_dict(),
-            "parts": parts,
-        }
-        groups: dict[str, Any] = {
-            role: dict(net.state_dict()) for role, net in self.networks.items()
-        }
-        average = dict(self.average.network.state_dict())
-        groups[f"{self.experiment.algorithm.samples_from}_ema"] = average
-        groups["optimizers"] = {
-            player: pack_optimizer(optimizer, self._names(player))
-            for player, optimizer in self.optimizers.items()
-        }
-        groups["extra"] = extra
-        groups["clock"] = {"wall_sec": self.clock.wall_sec, "cpu_sec": self.clock.cpu_sec}
-        groups[f"rng-{self.ranks.rank:05d}"] = self._random_state()
-        return groups
+        return pack_state(self)
 
     def load_state_dict(self, groups: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`; random state is restored last."""
-        for role, network in self.networks.items():
-            network.load_state_dict(groups[role])
-        ema = groups[f"{self.experiment.algorithm.samples_from}_ema"]
-        self.average.network.load_state_dict(ema)
-        extra = groups["extra"]
-        self.step, self.nimg = extra["step"], extra["nimg"]
-        self.batch_size, self.rates = extra["batch_size"], dict(extra["rates"])
-        if "weights" in extra:  # older checkpoints are from before anybody could change these
-            self.betas, self.weights = dict(extra["betas"]), dict(extra["weights"])
-            self.average.halflife_kimg = extra["ema_halflife_kimg"]
-        for player, optimizer in self.optimizers.items():
-            unpack_optimizer(optimizer, self._names(player), groups["optimizers"][player])
-            self.set_rate(player, self.rates[player])  # of the settings, which may have changed
-        self.readings.load_state_dict(extra["readings"], self.device)
-        for slot, part in self.experiment.parts().items():
-            if isinstance(part, Stateful) and slot in extra["parts"]:
-                part.load_state_dict(extra["parts"][slot])
-        clock = groups["clock"]
-        self.clock.wall_sec, self.clock.cpu_sec = clock["wall_sec"], clock["cpu_sec"]
-        random = groups.get(f"rng-{self.ranks.rank:05d}", groups["rng-00000"])
-        self.streams.load_state_dict(random["streams"])
-        torch.set_rng_state(random["torch"])
-        if self.device.type == "cuda" and "cuda" in random:
-            torch.cuda.set_rng_state(random["cuda"], self.device)
+        if self.graphs is not None:
+            self.graphs.drop()
+        unpack_state(self, groups)
 
     # -- private ----------------------------------------------------------------------------
 
     def _start(self) -> None:
         if not self._started:
-            self.real_transforms.clear()  # whoever adds one does so at every start
+            self.batches.transforms.clear()  # whoever adds one does so at every start
+            if self.graphs is not None:
+                self.graphs.drop()  # parts may move what they keep
             self._hooks.hook.run_start(run=self.view)
             self._started = True
 
@@ -249,45 +272,25 @@ class Trainer:
             wall_sec=self.clock.wall_sec,
             cpu_sec=self.clock.cpu_sec,
             regular=regular,
+            note="" if self.graphs is None else self.graphs.news(),
         )
 
-    def _new_draws(self) -> list[Draw]:
-        """Take the next global batch and its latents, keep this rank's share, cut it up."""
-        generator, size = self.networks[self.experiment.algorithm.samples_from], self.batch_size
-        share = self.ranks.share(size)
-        start = self.nimg + share.start
-        real, labels = self.experiment.data.batch(start, share.stop - share.start)
-        for transform in self.real_transforms:
-            real = transform(real)
-        z = torch.randn(
-            size,
-            int(generator.z_dim),  # type: ignore[arg-type]
-            generator=self.streams.rng("latents"),
-            device=self.device,
-            dtype=real.dtype,
-        )[share]
-        self.nimg += size
-        micro = self.experiment.training.micro_batch_size or len(real)
-        told = labels if self.experiment.env.num_classes else None
-        return [
-            Draw(
-                generator,
-                real[i : i + micro],
-                None if told is None else told[i : i + micro],
-                z[i : i + micro],
-                share_fakes=len(real) <= micro,
-            )
-            for i in range(0, len(real), micro)
-        ]
+    def _due(self, phase: Phase) -> list[Term]:
+        return [term for term in phase.terms if term.due(self.step)]
+
+    def _take(self) -> Batch:
+        batch = self.batches.take(self.nimg, self.batch_size)
+        self.nimg += self.batch_size
+        return batch
 
     def _play(self, phase: Phase, draw: Draw, due: list[Term]) -> Play:
         return self.experiment.algorithm.play(
             phase,
             draw,
-            self.networks,
+            self._called,
             wants=frozenset(name for term in due for name in term.input_grads),
             augment=self._augment if self.experiment.augments else None,
-            step=self.step,
+            first_order=self._called is not self.networks,
         )
 
     def _augment(self, images: Images) -> Images:
@@ -304,10 +307,14 @@ class Trainer:
             with self.precision.autocast():
                 values = term.value(play)
             mean = values.float().mean() if values.dtype != torch.float64 else values.mean()
-            factor = term.weight * term.interval * self.weights.get(term.name, 1.0)
-            total = total + mean * factor
+            total = total + mean * (term.weight * term.interval * self._factor(term, mean))
             play.log({f"{symbol} {term.name}": mean})
         return total
+
+    def _factor(self, term: Term, like: Tensor) -> float | Tensor:
+        if self.graphs is None or term.name not in self.weights:
+            return self.weights.get(term.name, 1.0)
+        return self.scalars[f"weight of {term.name}"].to(like.dtype)
 
     @contextmanager
     def _frozen(self, roles: tuple[str, ...]) -> Iterator[None]:
@@ -323,28 +330,3 @@ class Trainer:
     def _parameters(self, player: str) -> list[nn.Parameter]:
         roles = self.experiment.algorithm.players[player]
         return [p for role in roles for p in self.networks[role].parameters() if p.requires_grad]
-
-    def _names(self, player: str) -> dict[int, str]:
-        roles = self.experiment.algorithm.players[player]
-        return {
-            id(parameter): f"{role}.{name}"
-            for role in roles
-            for name, parameter in self.networks[role].named_parameters()
-        }
-
-    def _random_state(self) -> dict[str, Any]:
-        state = {"streams": self.streams.state_dict(), "torch": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self.device)
-        return state
-
-
-def _hooks_of(experiment: Experiment) -> pluggy.PluginManager:
-    """Return a manager with the run hooks of this run's parts only, called in recipe order."""
-    manager = pluggy.PluginManager("ganzoo")
-    manager.add_hookspecs(RunHooks)
-    named = experiment.parts() | {f"network.{r}": n for r, n in experiment.networks.items()}
-    for slot, part in reversed(list(named.items())):
-        manager.register(part, name=slot)
-    manager.check_pending()
-    return manager

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import FitError, did_you_mean
 from ganzoo.interfaces import Env
+from ganzoo.training.batches import Batches
 from ganzoo.training.ema import Average
 from ganzoo.training.experiment import Experiment
 from ganzoo.training.optimizers import change_betas
@@ -33,7 +34,7 @@ class Steered(Protocol):
     optimizers: dict[str, torch.optim.Optimizer]
     betas: dict[str, tuple[float, float]]
     weights: dict[str, float]
-    real_transforms: list[Callable[[Images], Images]]
+    batches: Batches
 
     def reset_optimizer(self, player: str) -> None:
         """Forget a player's moments."""
@@ -145,7 +146,7 @@ class View:
 
     def add_real_transform(self, transform: Callable[[Images], Images]) -> None:
         """Pass every later real batch through ``transform``."""
-        self._trainer.real_transforms.append(transform)
+        self._trainer.batches.transforms.append(transform)
 
     def log(self, name: str, value: Tensor) -> None:
         """Note a scalar for the trace."""

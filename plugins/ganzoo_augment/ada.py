@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, final
+from typing import Annotated, Any, ClassVar, final
 
 import torch
 
@@ -47,6 +47,8 @@ class Ada(Augment):
     https://arxiv.org/abs/2501.05441
     """
 
+    capturable: ClassVar[bool] = True
+
     def __init__(
         self,
         env: Env,
@@ -74,7 +76,8 @@ class Ada(Augment):
         self._range = max(round(kimg * 1000), 1)
         self._risen = torch.tensor(round(start * self._range))  # images, of _range
         self._signs = torch.zeros(())  # sum of the means of moves since p changed
-        self._moves, self._since = 0, 0
+        self._moves = torch.zeros((), dtype=torch.long)  # of the discriminator since then
+        self._images = torch.zeros((), dtype=torch.long)  # that it was shown in them
         self.p = torch.tensor(start)
 
     def __call__(self, images: Images, rng: torch.Generator) -> Images:
@@ -101,6 +104,7 @@ class Ada(Augment):
                 " in images; give it with --kimg, or set a target such as 0.6"
             )
         self._risen, self._signs = self._risen.to(run.device), self._signs.to(run.device)
+        self._moves, self._images = self._moves.to(run.device), self._images.to(run.device)
         self.p = self.p.to(run.device)
 
     @hookimpl
@@ -121,14 +125,16 @@ class Ada(Augment):
         run.log("ada r", sign)
         if self.target is None:
             return
-        self._signs, self._moves = self._signs + sign, self._moves + 1
-        if self._moves < self.interval:
-            return
-        up = (self._signs / self._moves - self.target).sign().long()
-        self._risen = (self._risen + up * (run.nimg - self._since)).clamp(0, self._range)
-        self.p.copy_(self._risen / self._range)
-        self._signs, self._moves = torch.zeros_like(self._signs), 0
-        self._since = run.nimg
+        self._signs += sign
+        self._moves += 1
+        self._images += run.batch_size
+        due = self._moves >= self.interval
+        way = (self._signs / self._moves - self.target).sign().long()
+        risen = (self._risen + way * self._images).clamp(0, self._range)
+        self._risen.copy_(torch.where(due, risen, self._risen))
+        self.p.copy_(torch.where(due, risen / self._range, self.p))
+        for each in (self._signs, self._moves, self._images):
+            each.masked_fill_(due, 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return how far p has risen, and what was read since it changed."""
@@ -137,14 +143,16 @@ class Ada(Augment):
             "range": self._range,
             "signs": self._signs,
             "moves": self._moves,
-            "since": self._since,
+            "images": self._images,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from :meth:`state_dict`."""
         device = self.p.device
-        self._signs, self._moves = state["signs"].to(device), state["moves"]
-        self._since = state["since"]
+        self._signs = state["signs"].to(device)
+        # once these were numbers, and the images were counted from the start of the run
+        self._moves = torch.as_tensor(state["moves"], device=device)
+        self._images = torch.as_tensor(state.get("images", 0), device=device)
         # the rate may be another one now; then p goes on from where it was
         self._risen = state["risen"].to(device) * self._range // state["range"]
         self.p.copy_(self._risen / self._range)

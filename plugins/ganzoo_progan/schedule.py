@@ -34,6 +34,7 @@ class Progressive(Schedule):
     """
 
     calls: ClassVar[Mapping[str, str]] = {G: "set_stage", D: "set_stage"}
+    capturable: ClassVar[bool] = True
 
     def __init__(
         self,

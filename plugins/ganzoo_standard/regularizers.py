@@ -176,6 +176,8 @@ class LeCam(Regularizer):
     2021), https://arxiv.org/abs/2104.03310; one-sided as in the authors' code.
     """
 
+    capturable: ClassVar[bool] = True
+
     def __init__(
         self,
         env: Env,
@@ -201,7 +203,11 @@ class LeCam(Regularizer):
             return
         now = torch.stack([play.real_logits.detach().mean(), play.fake_logits.detach().mean()])
         kept = now if self._averages is None else self._averages.to(now)
-        self._averages = torch.lerp(now, kept, self.decay)
+        moved = torch.lerp(now, kept, self.decay)
+        if self._averages is kept:  # in place, where a CUDA graph finds it again
+            kept.copy_(moved)
+        else:
+            self._averages = moved
 
     def state_dict(self) -> dict[str, Any]:
         """Return the averages; None before the first move."""
@@ -222,7 +228,6 @@ class WeightClip(Regularizer):
 
     bounds_slope: ClassVar[frozenset[str]] = frozenset({"real", "fake"})
     capturable: ClassVar[bool] = True
-    """Its hook may be recorded in a CUDA graph: it works in place and asks the device nothing."""
 
     def __init__(
         self, env: Env, *, limit: Annotated[float, Opt("largest parameter", gt=0)] = 0.01

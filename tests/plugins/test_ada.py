@@ -62,6 +62,7 @@ class _Run:
         """Let the discriminator move so often, on so many images each time."""
         for _ in range(count):
             self.view.nimg += nimg
+            self.view.batch_size = nimg
             self.hook.phase_end(run=self.view, phase=play.phase, play=play)
 
 

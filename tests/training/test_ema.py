@@ -19,7 +19,7 @@ def followed(halflife_kimg: float | None, steps: int, batch_size: int = 50) -> T
     """Return the average of a parameter that jumped from 0 to 1 and stayed."""
     average, live = Average(One(0.0), halflife_kimg, None), One(1.0)
     for step in range(steps):
-        average.update(live, batch_size=batch_size, nimg=(step + 1) * batch_size)
+        average.update(live, average.kept(batch_size, nimg=(step + 1) * batch_size))
     found: Tensor = average.network.value.detach()  # type: ignore[assignment]
     return found
 
@@ -48,9 +48,18 @@ def test_without_a_half_life_it_is_a_copy() -> None:
     assert followed(None, 1).item() == 1.0
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.25, 1.0])
+def test_a_tensor_says_what_is_kept_as_a_number_does(kept: float) -> None:
+    averages = [Average(One(3.0), 10.0, None) for _ in range(2)]
+    averages[0].update(One(5.0), kept)
+    averages[1].update(One(5.0), torch.tensor(kept, dtype=torch.float64))
+    values = [average.network.value.item() for average in averages]  # type: ignore[operator]
+    assert values == [pytest.approx(5 - 2 * kept, abs=1e-15)] * 2
+
+
 def test_buffers_are_copied_and_not_averaged() -> None:
     average, live = Average(One(0.0), 10.0, None), One(1.0)
-    average.update(live, batch_size=1, nimg=1)
+    average.update(live, average.kept(1, nimg=1))
     assert average.network.seen.item() == 1.0
     assert average.network.value.item() < 0.1
 
@@ -62,7 +71,7 @@ def test_vectors_of_spectral_norm_are_copied_with_the_other_buffers() -> None:
     average = Average(live, 10.0, None)
     for _ in range(5):
         live(torch.randn(2, 4))
-    average.update(live, batch_size=1, nimg=1)
+    average.update(live, average.kept(1, nimg=1))
     ours, theirs = dict(average.network.named_buffers()), dict(live.named_buffers())
     assert len(theirs) == 2
     assert all(torch.equal(ours[name], value) for name, value in theirs.items())

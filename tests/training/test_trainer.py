@@ -37,10 +37,15 @@ class Slope(Regularizer):
 
     def __init__(self, interval: int = 1, weight: float = 1.0) -> None:
         self.interval, self.weight = interval, weight
+        self.step = 0
         self.acted: list[int] = []
 
+    @hookimpl
+    def step_start(self, run: RunView) -> None:
+        self.step = run.step
+
     def penalty(self, play: Play) -> Tensor:
-        self.acted.append(play.step)
+        self.acted.append(self.step)
         return play.gradient(play.real_logits, play.real).square().flatten(1).sum(1)
 
 
@@ -389,8 +394,8 @@ def test_two_ranks_together_play_the_batch_of_one() -> None:
         Trainer(experiment(dtype=torch.float64), CPU, total_nimg=80, ranks=Ranks(r, 2))
         for r in (0, 1)
     ]
-    draws = [each._new_draws()[0] for each in ranks]
-    expected = whole._new_draws()[0]
+    draws = [each.take()[0] for each in ranks]
+    expected = whole.take()[0]
 
     torch.testing.assert_close(torch.cat([d.z for d in draws]), expected.z)
     torch.testing.assert_close(torch.cat([d.real for d in draws]), expected.real)
