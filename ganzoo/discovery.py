@@ -29,6 +29,8 @@ GROUP = "ganzoo.v1"
 FIRST_PARTY = "torch-ganzoo"
 """The distribution whose short names nobody can take."""
 
+_ANSWER = "ganzoo_register"
+
 _MODULE = re.compile(r"[A-Za-z_][\w.]*(:[\w.]+)?$")
 
 Status = Literal["ok", "disabled", "broken", "incompatible"]
@@ -44,13 +46,14 @@ class Source:
         value: What is imported: a module, or the path of a file.
         distribution: Its name; None for a file.
         group: The entry-point group.
+        installed: The version of the distribution; None for a file, or where none is written.
     """
 
     name: str
     value: str
     distribution: str | None = None
     group: str = GROUP
-    installed: Distribution | None = field(default=None, repr=False, compare=False)
+    installed: str | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def version(self) -> str:
@@ -59,7 +62,7 @@ class Source:
             path = Path(self.value)
             code = path.read_bytes() if path.is_file() else b""
             return f"sha256:{sha256(code).hexdigest()[:12]}"
-        return (self.installed and self.installed.version) or "unknown"
+        return self.installed or "unknown"
 
     @property
     def first_party(self) -> bool:
@@ -141,7 +144,7 @@ class PluginState:
 
     @cached_property
     def version(self) -> str:
-        """The version; read from the metadata only when asked for."""
+        """The version; of a file, read only when asked for."""
         return self.source.version
 
     @property
@@ -155,21 +158,36 @@ def scan() -> list[Source]:
     found: dict[str, list[Source]] = {}
     for dist in distributions():
         text = _entry_points_text(dist)
-        if "[ganzoo.v" in text and (name := dist.name or "unknown") not in found:
-            found[name] = list(_sources_of(dist, name))
+        if "[ganzoo.v" in text:
+            name, version = _name_and_version(dist)
+            if name not in found:
+                found[name] = list(_sources_of(dist, name, version))
     flat = [source for sources in found.values() for source in sources]
     return sorted(flat, key=lambda s: (not s.first_party, s.distribution or "", s.name))
 
 
-def ask(name: str, source: Source) -> PluginState:
-    """Import a plugin and ask what it offers; whatever it does wrong becomes its state."""
+def asker() -> pluggy.PluginManager:
+    """Return what asks plugins, one after the other; to make one for each would take longer."""
+    manager = pluggy.PluginManager("ganzoo")
+    manager.add_hookspecs(Registration)
+    return manager
+
+
+def ask(name: str, source: Source, manager: pluggy.PluginManager) -> PluginState:
+    """Import a plugin and ask what it offers; whatever it does wrong becomes its state.
+
+    Args:
+        name: Its id in this process.
+        source: Where it comes from.
+        manager: What :func:`asker` returned.
+    """
     began, had_torch = time.perf_counter(), "torch" in sys.modules
     status: Status = "ok"
     reason = trace = ""
     items: tuple[Component | Recipe, ...] = ()
     notes: dict[str, str] = {}
     try:
-        items, notes = _sorted_out(_answers(source.load()))
+        items, notes = _sorted_out(_answers(source.load(), manager))
         if notes and not items:
             raise PluginError("; ".join(f"{what}: {why}" for what, why in notes.items()))
     except (Exception, SystemExit) as error:
@@ -187,23 +205,26 @@ def ask(name: str, source: Source) -> PluginState:
     )
 
 
-def _answers(plugin: Any) -> list[Component | Recipe]:
-    """What ``ganzoo_register`` returns. A manager of its own leaves nothing behind on failure."""
-    manager = pluggy.PluginManager("ganzoo")
-    manager.add_hookspecs(Registration)
-    manager.register(plugin)
-    manager.check_pending()
-    if not manager.get_hookcallers(plugin):
-        lacks = "has ganzoo_register without" if hasattr(plugin, "ganzoo_register") else "has no"
-        raise PluginError(f"{lacks} @ganzoo.hookimpl def ganzoo_register()")
+def _answers(plugin: Any, manager: pluggy.PluginManager) -> list[Component | Recipe]:
+    """What ``ganzoo_register`` returns. The plugin is forgotten again, also when it fails."""
+    try:
+        manager.register(plugin)
+        manager.check_pending()
+        if not manager.get_hookcallers(plugin):
+            lacks = "has ganzoo_register without" if hasattr(plugin, _ANSWER) else "has no"
+            raise PluginError(f"{lacks} @ganzoo.hookimpl def {_ANSWER}()")
+        answers = manager.hook.ganzoo_register()
+    finally:
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
     items: list[Component | Recipe] = []
-    for answer in manager.hook.ganzoo_register():
+    for answer in answers:
         if isinstance(answer, str | Mapping) or not isinstance(answer, Iterable):
-            raise PluginError(f"ganzoo_register returned {answer!r}, not a list of components")
+            raise PluginError(f"{_ANSWER} returned {answer!r}, not a list of components")
         items += answer
     for item in items:
         if not isinstance(item, Component | Recipe):
-            raise PluginError(f"ganzoo_register returned {item!r} among its components")
+            raise PluginError(f"{_ANSWER} returned {item!r} among its components")
     return items
 
 
@@ -249,16 +270,23 @@ def _entry_points_text(dist: Distribution) -> str:
         return ""  # a stranger's damaged metadata must not end every command
 
 
-def _sources_of(dist: Distribution, name: str) -> Iterator[Source]:
+def _name_and_version(dist: Distribution) -> tuple[str, str | None]:
+    """Both at once: whenever either is asked for, the metadata are parsed anew."""
+    metadata = dist.metadata
+    name, version = ((metadata.get_all(key) or [None])[0] for key in ("Name", "Version"))
+    return name or "unknown", version
+
+
+def _sources_of(dist: Distribution, name: str, version: str | None) -> Iterator[Source]:
     """The plugins of a distribution; those of another contract only if it has none of ours."""
     try:
         points = [point for point in dist.entry_points if point.group.startswith("ganzoo.v")]
     except (TypeError, ValueError, AttributeError) as error:  # a line without "name = module"
-        yield Source(name, f"entry_points.txt: {error}", name, GROUP, dist)
+        yield Source(name, f"entry_points.txt: {error}", name, GROUP, version)
         return
     spoken = [point for point in points if point.group == GROUP] or points
     for point in spoken:
-        yield Source(point.name, point.value, name, point.group, dist)
+        yield Source(point.name, point.value, name, point.group, version)
 
 
 def plain(name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, final
 
-from ganzoo.discovery import PluginState, Source, ask, plain, reason_of, refusal, scan
+from ganzoo.discovery import PluginState, Source, ask, asker, plain, reason_of, refusal, scan
 from ganzoo.errors import GanzooError, PluginError, RecipeError, did_you_mean
 from ganzoo.spec import KINDS, Component, Recipe
 
@@ -85,10 +85,10 @@ class Registry:
     ) -> None:
         self._states: dict[str, PluginState] = {}
         self._entries: list[Entry] = []
-        refused = tuple(blocked)
+        refused, manager = tuple(blocked), asker()
         for source in sources:
             name = _free_name(source, self._states)
-            state = refusal(name, source, only, refused) or ask(name, source)
+            state = refusal(name, source, only, refused) or ask(name, source, manager)
             if strict and state.status == "broken":
                 error = PluginError(f"plugin {name} is broken: {state.reason}")
                 error.add_note(state.traceback)

@@ -122,7 +122,7 @@ class RunDir:
     checkpoints = _Inside("checkpoints")
     evaluations = _Inside("eval")
     made = _Inside("made")
-    crash = _Inside("crash")
+    crash, profile = _Inside("crash"), _Inside("profile")
     report = _Inside("report.html")
 
     def sample(self, nimg: int) -> Path:

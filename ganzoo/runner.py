@@ -49,6 +49,7 @@ def train(
     objects: Mapping[str, Any] | None = None,
     command: Sequence[str] = (),
     record: Mapping[str, Any] | None = None,
+    profile: bool = False,
 ) -> Finished:
     """Start a run and train it to its end.
 
@@ -63,6 +64,7 @@ def train(
         objects: Parts that were handed in, by slot.
         command: What was typed, for the record.
         record: More keys of run.json.
+        profile: First measure where the time of a step goes, and write it into the folder.
 
     Raises:
         GanzooError: Whatever goes wrong; see :mod:`ganzoo.errors`.
@@ -88,6 +90,12 @@ def train(
                 plan = replace(built.plan, training=training, origins=origins)
                 session.built = replace(built, plan=plan)
                 write_aside(run.config, plan.to_toml())
+        if profile:
+            from ganzoo.training.profiling import profile_steps  # it is seldom asked for
+
+            session.tell(Waiting("profiling a few steps on a copy"))
+            game = session.built.with_data(data)
+            session.notes.append(profile_steps(game, chosen, run.profile))
         return _train(session, data, chosen)
 
 

@@ -70,6 +70,7 @@ _MANY = ("regularizer", "augment")
 )
 @click.option("--init-from", metavar="RUN", help="Begin with the networks of a run, RUN@NIMG.")
 @click.option("--freeze", multiple=True, metavar="NAME", help="Parameters that never change.")
+@click.option("--profile", is_flag=True, help="First measure where the time of a step goes.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the run's folder.")
@@ -126,6 +127,7 @@ def _play(asked: Asked, said: Mapping[str, Any], record: Mapping[str, Any] | Non
             steps=said["steps"],
             command=(asked.program, *asked.words),
             record=record,
+            profile=said["profile"],
         )
     return ended(end, quiet=quiet)
 

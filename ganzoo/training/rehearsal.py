@@ -89,6 +89,13 @@ def rehearse(
         meter(device)
 
 
+def copied(experiment: Experiment) -> Experiment:
+    """Return a copy whose networks and parts may change; data is shared."""
+    shared = (experiment.env, experiment.data, experiment.training, experiment.optimizers)
+    whole = replace(experiment, networks=dict(experiment.networks))  # a view has no copy
+    return copy.deepcopy(whole, {id(each): each for each in shared})
+
+
 def _choose(experiment: Experiment, device: torch.device, meter: Meter) -> tuple[Training, str]:
     """Measure the batch in ever smaller parts; the first that fit are taken.
 
@@ -139,11 +146,9 @@ def _measure(
     training, found, trainer = experiment.training, list[tuple[float, int, float]](), None
     total = None if training.minutes else math.ceil(training.kimg * 1000)
     points = (0, total - 1, total // 2) if total and experiment.schedules else (0,)
-    shared = (experiment.env, experiment.data, training, experiment.optimizers)
+    played = replace(experiment, training=replace(training, cuda_graph="off", compile=False))
     try:
-        whole = replace(experiment, networks=dict(experiment.networks))  # a view has no copy
-        made = copy.deepcopy(whole, {id(each): each for each in shared})
-        trainer = Trainer(made, device, total_nimg=total)
+        trainer = Trainer(copied(played), device, total_nimg=total)
         for point in points:
             pace = _pace(trainer, point)
             found.append((meter(device)[0], trainer.batch_size, pace))

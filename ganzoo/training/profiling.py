@@ -1,0 +1,304 @@
+"""Where the time of a step goes: some steps on a copy, measured from outside of the trainer.
+
+Three passes: at full speed, for images a second; with a stopwatch around each part of a step,
+which waits for the device at every boundary; under torch's profiler, for kernels and the trace.
+The run is left as it is, so that it is bit for bit the run without.
+"""
+
+import inspect
+import os
+import platform
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from ganzoo.algorithm import Phase
+from ganzoo.files import write_aside
+from ganzoo.training.experiment import Experiment
+from ganzoo.training.rehearsal import copied
+from ganzoo.training.trainer import Trainer
+
+_WARM, _TIMED, _TRACED = 6, 20, 3  # steps; the first ones choose kernels and record graphs
+_BUSY, _HEAVY, _SLOW_DATA = 0.7, 0.5, 0.2  # shares of the time
+_REST = "hooks and Python between"
+_FAMILIES = {  # of operators on a CPU and kernels on a card, by what their names contain
+    "optimizer and average": r"_fused_|_foreach|multi_tensor|adam",
+    "convolution": r"conv|wgrad|dgrad|winograd|implicit",
+    "matrix product": r"mm|gemm|matmul|linear|cutlass",
+    "norm": r"norm|bn_|batchnorm",
+    "random numbers": r"rand|normal_|uniform|distribution|bernoulli|philox",
+    "copies": r"copy|memcpy|memset|cat|clone|contiguous|index|gather|zero|fill|empty",
+}
+
+
+@final
+class Stopwatch:
+    """Seconds by the innermost part that is running.
+
+    Args:
+        device: Whom to wait for where one part ends and the next begins.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._running = device, [_REST]
+        self._since = time.perf_counter()
+        self.seconds = defaultdict[str, float](float)
+
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that is timed; ``{}`` in the name is the player of its argument."""
+
+        def timed(*args: Any, **more: Any) -> Any:
+            of = args[0] if args else None
+            self.turn()
+            self._running.append(name.format(of.player if isinstance(of, Phase) else of))
+            try:
+                return function(*args, **more)
+            finally:
+                self.turn()
+                self._running.pop()
+
+        return timed
+
+    def turn(self) -> None:
+        """Count what has passed for the part that was running."""
+        _wait(self._device)
+        now = time.perf_counter()
+        self.seconds[self._running[-1]] += now - self._since
+        self._since = now
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was measured.
+
+    Attributes:
+        images_per_sec: Real images shown, at full speed.
+        step_sec: Seconds a step, at full speed.
+        parts: Seconds a step by part of it.
+        families: Share of the operators' time by family, on a card of the kernels' time.
+        busy: Share of the time in which a card computes; None on other devices.
+        kernels: Kernels a step on a card, operators elsewhere.
+    """
+
+    images_per_sec: float
+    step_sec: float
+    parts: dict[str, float]
+    families: dict[str, float]
+    busy: float | None
+    kernels: float
+
+    @property
+    def verdict(self) -> str:
+        """What bounds the speed, and the figure that says so."""
+        if self.busy is not None and self.busy < _BUSY:
+            return f"launch-bound: the card computes {self.busy:.0%} of the time, and waits else"
+        if self.busy is not None:
+            return f"compute-bound: the card computes {self.busy:.0%} of the time"
+        heavy = self.families.get("convolution", 0) + self.families.get("matrix product", 0)
+        where = f"{heavy:.0%} of the operators' time is convolutions and matrix products"
+        return f"{'compute' if heavy >= _HEAVY else 'overhead'}-bound: {where}"
+
+    @property
+    def data(self) -> float:
+        """Share of a step that data takes."""
+        return self.parts.get("data", 0.0) / max(sum(self.parts.values()), 1e-12)
+
+
+def profile_steps(experiment: Experiment, device: torch.device, folder: Path) -> str:
+    """Profile some steps on a copy; write ``summary.md`` and ``trace.json.gz``.
+
+    Args:
+        experiment: The run; it is left as it is.
+        device: Where it will train.
+        folder: Where to write; it is made.
+
+    Returns:
+        Verdict, speed and the summary's path as a sentence. A part that fails on a copy costs the
+        profile, not the run: then the reason.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            found, trainer = _measure(experiment, device, folder / "trace.json.gz")
+    except Exception as error:  # whatever a part of somebody else's does when it is a copy
+        return f"not profiled: {error!r}"
+    write_aside(folder / "summary.md", summary(found, trainer))
+    path = os.path.relpath(folder / "summary.md")
+    return f"{found.verdict}; {found.images_per_sec:,.0f} images/s; more in {path}"
+
+
+def _measure(experiment: Experiment, device: torch.device, trace: Path) -> tuple[Profile, Trainer]:
+    trainer = Trainer(copied(experiment), device)
+    before = trainer.nimg
+    _play(trainer, _WARM)
+    size = (trainer.nimg - before) / _WARM
+    began = time.perf_counter()
+    _play(trainer, _TIMED)
+    step_sec = (time.perf_counter() - began) / _TIMED
+    busy, kernels, families = _trace(trainer, trace)
+    parts = _parts(
+        replace(experiment, training=replace(experiment.training, cuda_graph="off")), device
+    )
+    return Profile(size / step_sec, step_sec, parts, families, busy, kernels), trainer
+
+
+def _parts(experiment: Experiment, device: torch.device) -> dict[str, float]:
+    """Return the seconds of a step by part, the longest first; nothing is recorded here."""
+    trainer = Trainer(copied(experiment), device)
+    _play(trainer, _WARM)
+    watch = Stopwatch(device)
+    inside: tuple[tuple[object, str, str], ...] = (
+        (trainer.batches, "take", "data"),
+        (trainer, "backward", "{}: passes forward and back"),
+        (trainer, "update", "{}: update"),
+        (trainer.average, "update", "average"),
+    )
+    for owner, method, name in inside:
+        object.__setattr__(owner, method, watch.around(name, getattr(owner, method)))
+    watch.turn()
+    watch.seconds.clear()
+    _play(trainer, _TIMED)
+    watch.turn()
+    return {name: seconds / _TIMED for name, seconds in _falling(watch.seconds)}
+
+
+def _trace(trainer: Trainer, path: Path) -> tuple[float | None, float, dict[str, float]]:
+    """Return the share of the time a card is busy, kernels a step, and shares by family."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's tracer is talkative
+    card = trainer.device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * card]
+    with profile(activities=activities) as found:
+        began = time.perf_counter()
+        _play(trainer, _TRACED)
+        took = time.perf_counter() - began
+    found.export_chrome_trace(str(path))
+    kind = "CUDA" if card else "CPU"
+    events = [each for each in found.events() or () if each.device_type.name == kind]
+    if card:
+        spans = [(each.time_range.start, each.time_range.end) for each in events]
+        costs = [(each.name, each.time_range.elapsed_us()) for each in events]
+        busy = _covered(spans) / 1e6 / took
+    else:
+        costs = [(each.name, each.self_cpu_time_total) for each in events]
+        costs, busy = [each for each in costs if "::" in each[0]], None
+    return busy, len(costs) / _TRACED, _shares(costs)
+
+
+def _shares(costs: Iterable[tuple[str, float]]) -> dict[str, float]:
+    times = defaultdict[str, float](float)
+    for name, cost in costs:
+        known = (f for f, words in _FAMILIES.items() if re.search(words, name.lower()))
+        times[next(known, "element by element, sums")] += max(cost, 0)
+    total = max(sum(times.values()), 1e-12)
+    return {family: cost / total for family, cost in _falling(times)}
+
+
+def _falling(costs: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(costs.items(), key=lambda each: -each[1])
+
+
+def _covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Return the length of the union of intervals."""
+    total, end = 0.0, float("-inf")
+    for first, last in sorted(spans):
+        total += max(last - max(first, end), 0.0)
+        end = max(end, last)
+    return total
+
+
+def _play(trainer: Trainer, steps: int) -> None:
+    for _ in range(steps):
+        trainer.play_step()
+    _wait(trainer.device)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def summary(found: Profile, trainer: Trainer) -> str:
+    """Return a page of Markdown: where the time goes, what bounds it, what to try."""
+    total = sum(found.parts.values())
+    parts = [(n, f"{1e3 * s:.2f} ms", f"{s / total:.0%}") for n, s in found.parts.items()]
+    families = [(name, f"{share:.0%}") for name, share in found.families.items()]
+    card = found.busy is not None
+    where = torch.cuda.get_device_name(trainer.device) if card else platform.machine()
+    threads = "" if card else f", {torch.get_num_threads()} threads"
+    tries = advice(found, trainer) or ["Nothing: this is what the device gives for this recipe."]
+    lines = [
+        "# Where the time goes",
+        "",
+        f"**{found.verdict}.** {found.images_per_sec:,.0f} images/s,"
+        f" {1e3 * found.step_sec:.2f} ms a step of {trainer.batch_size} images,"
+        f" {found.kernels:,.0f} {'kernels' if card else 'operators'} a step.",
+        "",
+        f"torch {torch.__version__}, {trainer.device.type} ({where}{threads}),"
+        f" {trainer.precision.name},"
+        f" {'steps recorded as CUDA graphs' if trainer.graphs else 'steps not recorded'}.",
+        "",
+        "## By part of a step",
+        "",
+        f"{_TIMED} steps with a stopwatch that waits for the device at every boundary; nothing is"
+        " recorded here, so the sum can be more than a step takes at full speed.",
+        "",
+        *_table(("part", "a step", "share"), parts),
+        "",
+        f"## By {'kernel' if card else 'operator'}",
+        "",
+        *_table(("family", "share"), families),
+        "",
+        "## What to try",
+        "",
+        *[f"- {line}" for line in tries],
+        "",
+        "`trace.json.gz` beside this page opens in https://ui.perfetto.dev: every kernel of"
+        f" {_TRACED} steps.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def advice(found: Profile, trainer: Trainer) -> list[str]:
+    """Return what may help, each as an option and its reason."""
+    lines = []
+    if found.data > _SLOW_DATA:
+        lines.append(
+            f"Data takes {found.data:.0%} of a step: raise `--set training.resident_gib=...` until"
+            " the data set is kept in memory, or `--set training.workers=...`."
+        )
+    if found.busy is not None and found.busy < _BUSY:
+        lines.append("`--batch-size` twice as large costs little while the card waits.")
+        if trainer.graphs is None:
+            why = "; ".join(trainer.notes) or "training.cuda_graph is off"
+            lines.append(f"`--cuda-graph auto` lets the card wait less; now {why}.")
+    elif found.busy is not None:
+        narrower = {"fp32": "tf32", "tf32": "bf16"}.get(trainer.precision.name)
+        lines += [f"`--precision {narrower}` uses more of the card."] if narrower else []
+        lines += [] if trainer.experiment.training.compile else ["`--compile` joins kernels."]
+    elif torch.get_num_threads() < (os.cpu_count() or 1):
+        lines.append(
+            f"`OMP_NUM_THREADS={os.cpu_count()}`: torch uses {torch.get_num_threads()} of"
+            f" {os.cpu_count()} cores."
+        )
+    if found.busy is None and found.verdict.startswith("overhead"):
+        lines.append("`--batch-size` larger: operators on so little cost as much as on more.")
+    for name, part in trainer.experiment.regularizers.items():
+        lazy = "interval" in inspect.signature(type(part)).parameters
+        if part.second_order and part.interval == 1 and lazy:
+            lines.append(
+                f"`--set regularizer.{name}.interval=4`: {name} differentiates a gradient in every"
+                " step; every fourth, four times as strong, does nearly the same."
+            )
+    return lines
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    ruler = ["---", *["---:"] * (len(heads) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (heads, ruler, *rows)]

@@ -1,0 +1,150 @@
+"""Where the time goes: what is measured, what is said, and that the run is left as it is."""
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tiny import experiment
+from torch import Tensor
+from zoo import REGISTRY
+
+from ganzoo import runner
+from ganzoo.algorithm import Play
+from ganzoo.events import Event, Started
+from ganzoo.interfaces import Regularizer
+from ganzoo.plan import resolve
+from ganzoo.rundir import RunDir
+from ganzoo.training import checkpoint, profiling
+from ganzoo.training.profiling import Profile, Stopwatch, advice, profile_steps, summary
+from ganzoo.training.skeleton import digest
+from ganzoo.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+MEASURED = Profile(
+    images_per_sec=1000.0,
+    step_sec=0.008,
+    parts={"discriminator: update": 0.006, "data": 0.002},
+    families={"convolution": 0.4, "copies": 0.6},
+    busy=None,
+    kernels=500.0,
+)
+
+
+def train(out: Path, *, profile: bool, said: list[Event]) -> RunDir:
+    sets = ["dataset.count=256", "training.kimg=1", "training.batch_size=32"]
+    sets += ["generator.width=4", "discriminator.width=4", "training.rehearse=false"]
+    plan = resolve(REGISTRY, "dcgan", sets=sets)
+    ended = runner.train(
+        plan,
+        REGISTRY,
+        out=out,
+        device="cpu",
+        profile=profile,
+        observers=[SimpleNamespace(show=said.append)],
+    )
+    return RunDir.open(ended.run)
+
+
+def test_a_profiled_run_is_the_run_bit_for_bit(tmp_path: Path) -> None:
+    said: list[Event] = []
+    runs = [train(tmp_path / str(p), profile=p, said=said) for p in (True, False)]
+
+    states = [dict(checkpoint.load(run.checkpoints).groups) for run in runs]
+    for state in states:
+        del state["clock"]
+    assert digest(states[0]) == digest(states[1])
+    assert not runs[1].profile.exists()
+    page = (runs[0].profile / "summary.md").read_text(encoding="utf-8")
+    assert "| discriminator: passes forward and back |" in page
+    assert "| convolution |" in page
+    with gzip.open(runs[0].profile / "trace.json.gz") as trace:
+        assert json.load(trace)["traceEvents"]
+    (note, *_) = [n for e in said if isinstance(e, Started) for n in e.notes if "images/s" in n]
+    assert note.endswith("summary.md")
+
+
+def test_time_counts_for_the_innermost_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(profiling.time, "perf_counter", lambda: now[0])
+    watch = Stopwatch(CPU)
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    def outer() -> None:
+        wait(2)
+        watch.around("inner", wait)(3)
+        wait(4)
+
+    wait(1)
+    watch.around("outer", outer)()
+    wait(5)
+    watch.turn()
+
+    assert watch.seconds == {"hooks and Python between": 6, "outer": 6, "inner": 3}
+
+
+def test_a_card_is_busy_where_any_kernel_runs() -> None:
+    assert profiling._covered([(5.0, 6.0), (0.0, 2.0), (1.0, 3.0), (1.0, 2.0)]) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("busy", "convolution", "says"),
+    [
+        (0.3, 0.9, "launch-bound: the card computes 30% of the time"),
+        (0.9, 0.1, "compute-bound: the card computes 90% of the time"),
+        (None, 0.6, "compute-bound: 60% of the operators' time is convolutions"),
+        (None, 0.2, "overhead-bound: 20% of the operators' time is convolutions"),
+    ],
+)
+def test_the_verdict_names_its_figure(busy: float | None, convolution: float, says: str) -> None:
+    found = replace(MEASURED, busy=busy, families={"convolution": convolution})
+    assert found.verdict.startswith(says)
+
+
+class Slope(Regularizer):
+    second_order = True
+    input_grads = ("real",)
+
+    def __init__(self, interval: int = 1) -> None:
+        self.interval = interval
+
+    def penalty(self, play: Play) -> Tensor:
+        return play.gradient(play.real_logits, play.real).square().flatten(1).sum(1)
+
+
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiling.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_advice_follows_from_what_was_measured() -> None:
+    made = Trainer(experiment(), CPU)
+    fine = replace(MEASURED, parts={"data": 0.0, "rest": 1.0}, families={"convolution": 0.9})
+    assert advice(fine, made) == []
+    assert "this is what the device gives" in summary(fine, made)
+    assert "resident_gib" in advice(replace(fine, parts=MEASURED.parts), made)[0]
+    assert "--batch-size" in advice(replace(fine, families={"copies": 1.0}), made)[0]
+    waits = advice(replace(fine, busy=0.2), made)
+    assert ["--batch-size" in waits[0], "--cuda-graph auto" in waits[1]] == [True, True]
+    assert "--precision tf32" in advice(replace(fine, busy=0.9), made)[0]
+    for interval, count in ((1, 1), (4, 0)):
+        lazy = Trainer(experiment(regularizers={"slope": Slope(interval)}), CPU)
+        assert sum("regularizer.slope.interval" in each for each in advice(fine, lazy)) == count
+
+
+def test_a_part_that_fails_on_a_copy_costs_the_profile_and_not_the_run(tmp_path: Path) -> None:
+    class Uncopied(Slope):
+        def __deepcopy__(self, memo: object) -> "Uncopied":
+            raise RuntimeError("there is only one")
+
+    game = experiment(regularizers={"slope": Uncopied()})
+    assert profile_steps(game, CPU, tmp_path / "profile") == (
+        "not profiled: RuntimeError('there is only one')"
+    )
