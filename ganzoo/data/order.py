@@ -64,6 +64,8 @@ class Order:
             run = self._epoch(epoch)[first : first + size]
             runs.append(run)
             start, size = start + len(run), size - len(run)
+        if len(runs) == 1:
+            return runs[0]
         empty = torch.empty(0, dtype=torch.int64, device=self._device)
         return torch.cat(runs) if runs else empty
 
@@ -72,5 +74,7 @@ class Order:
             near = (epoch - 1, epoch + 1)
             self._epochs = {key: kept for key, kept in self._epochs.items() if key in near}
             permutation = epoch_order(seed=self._seed, epoch=epoch, count=self._count)
-            self._epochs[epoch] = permutation.to(self._device)
+            if self._device.type == "cuda":  # from pinned memory, so that nobody waits for it
+                permutation = permutation.pin_memory()
+            self._epochs[epoch] = permutation.to(self._device, non_blocking=True)
         return self._epochs[epoch]

@@ -14,6 +14,7 @@ from zoo import REGISTRY, Pictures
 
 from ganzoo import build, runner
 from ganzoo.algorithm import Play
+from ganzoo.data.resident import Resident
 from ganzoo.interfaces import Regularizer
 from ganzoo.made import make_pictures
 from ganzoo.plan import resolve
@@ -163,6 +164,19 @@ def test_a_replay_does_not_wait_for_the_card(name: str) -> None:
         trainer.play_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_nothing_waits_where_an_epoch_ends() -> None:
+    pixels = torch.zeros(100, 1, 8, 8, dtype=torch.uint8)
+    data = Resident(pixels, torch.zeros(100, dtype=torch.long), "cuda", seed=0)
+    data.batch(0, 64)
+
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        images, _ = data.batch(64, 64)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert images.shape == (64, 1, 8, 8)
 
 
 class Asks(Regularizer):
