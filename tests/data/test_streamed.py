@@ -141,7 +141,7 @@ def test_a_picture_that_cannot_be_read_is_one_sentence(workers: int) -> None:
 def test_a_worker_that_is_killed_is_one_sentence_when_it_is_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ganzoo.data.streamed._PATIENCE", 0.5)
+    monkeypatch.setattr("ganzoo.data.streamed._PATIENCE", 2.0)
     streamed = Streamed(Noise(), "cpu", seed=3, workers=2)
     streamed.batch(0, 4)
     os.kill(int(multiprocessing.active_children()[0].pid or 0), signal.SIGKILL)
