@@ -3,8 +3,9 @@
 The rule: a checkpoint knows parameters by name, so that a changed network is noticed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -171,6 +172,35 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
+_Kind = TypeVar("_Kind", bound=Optimizer)
+
+
+def _plain(kind: type[_Kind]) -> type[_Kind]:
+    """Return an optimizer of torch's that imports no compiler.
+
+    Torch wraps some of its methods so that ``torch.compile`` leaves them alone. The first call of
+    any imports the compiler for it, 1 to 2 CPU-seconds; nothing here compiles an optimizer. Should
+    torch wrap them otherwise one day, they only take that time again.
+    """
+    step: Callable[..., Any] = inspect.unwrap(kind.step)
+
+    def plain_step(self: Optimizer, closure: Callable[[], float] | None = None) -> Any:
+        with torch.no_grad():
+            return step(self, closure)
+
+    names = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    made = type(kind.__name__, (kind,), {**methods, "step": plain_step})
+    return cast("type[_Kind]", made)
+
+
+_Adam, _RMSprop, _SGD = (
+    _plain(torch.optim.Adam),
+    _plain(torch.optim.RMSprop),
+    _plain(torch.optim.SGD),
+)
+
+
 def make_optimizer(
     settings: Settings,
     parameters: Sequence[nn.Parameter],
@@ -189,7 +219,7 @@ def make_optimizer(
     fused, decay = device.type in ("cpu", "cuda"), settings.weight_decay
     rate: Any = settings.learning_rate
     if settings.use == "rmsprop":  # it asks the device for a rate that is a tensor
-        return torch.optim.RMSprop(
+        return _RMSprop(
             parameters,
             lr=rate,
             alpha=settings.betas[1],
@@ -200,14 +230,14 @@ def make_optimizer(
     if recorded:
         rate = torch.tensor(rate, device=device)
     if settings.use == "sgd":
-        return torch.optim.SGD(
+        return _SGD(
             parameters,
             lr=rate,
             momentum=settings.betas[0],
             weight_decay=decay,
             fused=recorded and fused,
         )
-    return torch.optim.Adam(
+    return _Adam(
         parameters,
         lr=rate,
         betas=settings.betas,
