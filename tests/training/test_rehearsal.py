@@ -2,6 +2,7 @@
 
 import gc
 import math
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -468,3 +469,17 @@ def test_a_run_keeps_what_was_chosen_and_is_not_rehearsed_on_resume(
     assert again.said() == []
     assert len(again.waits()) == 1
     assert tomllib.loads(run.config.read_text())["training"]["micro_batch_size"] == 4
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_the_memory_of_a_process_is_not_that_of_the_one_that_started_it() -> None:
+    """Linux hands the peak of getrusage on from parent to child."""
+    code = "import torch; from ganzoo.training.rehearsal import memory as m;"
+    large = f"held = bytearray({2 * GIB}); held[::4096] = b'x' * len(held[::4096]);"
+    child = "print(m(torch.device('cpu'))[0])"
+    outer = f"import subprocess, sys; {large} subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    done = subprocess.run(
+        [sys.executable, "-c", outer, code + child], capture_output=True, text=True, check=True
+    )
+
+    assert 0 < float(done.stdout) < 1.5 * GIB
