@@ -55,7 +55,8 @@ def memory(device: torch.device) -> tuple[float, float]:
     if device.type != "cpu" or sys.platform == "win32":
         return 0.0, math.inf
     status = Path("/proc/self/status")
-    if status.exists() and (peak := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+    on_linux = sys.platform != "darwin" and status.exists()
+    if on_linux and (peak := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
         return float(peak[1]) * 1024, math.inf  # the other one begins with that of the parent
     import resource  # Windows has none
 
