@@ -169,6 +169,7 @@ def train(
     device: str | None = None,
     out: str | Path | None = None,
     observers: Sequence[Observer] | None = None,
+    profile: bool = False,
     **parts: Any,
 ) -> Run:
     """Train a model.
@@ -189,6 +190,7 @@ def train(
         device: ``cpu``, ``cuda`` ...; None for the best there is.
         out: Where runs are kept; None for ``./runs``.
         observers: Who is shown ticks and events; None for lines on stderr.
+        profile: First measure where the time of a step goes, and write it into the run's folder.
         **parts: ``loss="hinge"``, ``regularizer="r1"`` or a list, or the objects themselves.
 
     Raises:
@@ -215,6 +217,7 @@ def train(
         steps=steps,
         objects=objects,
         command=["python", *sys.argv[:1]],
+        profile=profile,
     )
     return Run(RunDir.open(finished.run), objects)
 

@@ -93,7 +93,10 @@ class NeverRecorder(TapeRecorder):
     def record(
         self, step: Callable[[], None], generators: Sequence[torch.Generator]
     ) -> Callable[[], None]:
-        raise RuntimeError("operation not permitted\nlong story")
+        try:
+            raise RuntimeError("operation not permitted\nlong story")
+        finally:
+            raise RuntimeError("the recording was broken off")
 
 
 def _written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:

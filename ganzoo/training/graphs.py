@@ -69,16 +69,19 @@ class CudaRecorder:
             RuntimeError: It waits for the device, or asks what a graph cannot hold.
         """
         graph = torch.cuda.CUDAGraph()
-        everyone = (*generators, torch.cuda.default_generators[self._device.index or 0])
+        index = torch.cuda.current_device() if self._device.index is None else self._device.index
+        everyone = (*generators, torch.cuda.default_generators[index])
         for generator in generators:
             graph.register_generator_state(generator)
         before = [generator.clone_state() for generator in everyone]
+        current = torch.cuda.current_stream(self._device)
         try:
             with torch.cuda.graph(
                 graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
             ):
                 step()
-        except Exception:  # a generator whose recording was broken off refuses every later draw
+        except Exception:  # leaves torch on another stream, and generators that refuse to draw
+            torch.cuda.set_stream(current)
             for generator, state in zip(everyone, before, strict=True):
                 generator.graphsafe_set_state(state)
             raise
@@ -176,7 +179,7 @@ class Graphs:
                     lambda: trainer.iterate(inputs), trainer.generators()
                 )
         except RuntimeError as error:
-            self._refuse(str(error).partition("\n")[0])
+            self._refuse(_cause(error))
             return None
         self._recorded[signature] = _Recorded(replay, inputs, added)
         return self._recorded[signature]
@@ -224,3 +227,10 @@ def choose_graphs(
 def _copied(batch: Batch) -> Batch:
     labels = None if batch.labels is None else batch.labels.clone()
     return Batch(batch.real.clone(), labels, batch.z.clone())
+
+
+def _cause(error: BaseException) -> str:
+    """Return the first line of what went wrong first: to end a broken recording fails as well."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).partition("\n")[0]

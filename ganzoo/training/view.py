@@ -11,6 +11,7 @@ from ganzoo.interfaces import Env
 from ganzoo.training.batches import Batches
 from ganzoo.training.ema import Average
 from ganzoo.training.experiment import Experiment
+from ganzoo.training.graphs import Graphs
 from ganzoo.training.optimizers import change_betas
 from ganzoo.training.streams import Streams
 from ganzoo.training.ticks import Readings
@@ -35,6 +36,7 @@ class Steered(Protocol):
     betas: dict[str, tuple[float, float]]
     weights: dict[str, float]
     batches: Batches
+    graphs: Graphs | None
 
     def reset_optimizer(self, player: str) -> None:
         """Forget a player's moments."""
@@ -97,6 +99,8 @@ class View:
 
     def set_batch_size(self, batch_size: int) -> None:
         """Change the global batch size from the next batch on."""
+        if batch_size != self._trainer.batch_size and self._trainer.graphs is not None:
+            self._trainer.graphs.drop()  # they hold memory for the batch that was
         self._trainer.batch_size = batch_size
 
     def reset_optimizer(self, player: str) -> None:

@@ -93,6 +93,24 @@ def test_a_replayed_step_is_the_step_bit_for_bit() -> None:
     assert result(made) == result(plain)
 
 
+class Growing(Schedule):
+    """A batch that doubles half way."""
+
+    @hookimpl
+    def step_start(self, run: RunView) -> None:
+        run.set_batch_size(8 if run.nimg < 200 else 16)
+
+
+def test_another_batch_has_other_graphs_and_the_old_ones_go() -> None:
+    games = [experiment(schedules={"growing": Growing()}) for _ in range(2)]
+    recorder = TapeRecorder()
+    made = trained(games[0], recorder)
+
+    assert made.graphs is not None
+    assert (recorder.recorded, made.graphs.count) == (2, 1)
+    assert result(made) == result(trained(games[1], NeverRecorder()))
+
+
 # Every recipe whose steps can be recorded, with what changes in its steps: lazy terms, stages.
 _RECIPES: dict[str, tuple[str, ...]] = {
     "gan": (),
