@@ -93,6 +93,7 @@ class Recordable(Protocol):
     """What graphs need of a trainer."""
 
     readings: Readings
+    nimg: int
 
     def signature(self) -> Hashable:
         """Return what tells the next step from others."""
@@ -172,13 +173,16 @@ class Graphs:
     def _record(
         self, trainer: Recordable, signature: Hashable, batches: Sequence[Batch]
     ) -> _Recorded | None:
-        inputs = [_copied(batch) for batch in batches]
+        inputs, nimg = [_copied(batch) for batch in batches], trainer.nimg
         try:
             with trainer.readings.recorded() as added:
                 replay = self._recorder.record(
                     lambda: trainer.iterate(inputs), trainer.generators()
                 )
+                if trainer.nimg != nimg:
+                    raise RuntimeError("it takes more batches than its algorithm's `batches` says")
         except RuntimeError as error:
+            trainer.nimg = nimg
             self._refuse(_cause(error))
             return None
         self._recorded[signature] = _Recorded(replay, inputs, added)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.algorithm import Draw, Phase, Play, RunView, Term
+from ganzoo.errors import FitError
 from ganzoo.training.batches import Batch, Batches
 from ganzoo.training.compiled import compiled
 from ganzoo.training.ema import Average
@@ -152,11 +153,16 @@ class Trainer:
 
         Args:
             batches: What to play on; where they end, the next ones are taken.
+
+        Raises:
+            FitError: Some are left.
         """
         algorithm, self._ahead = self.experiment.algorithm, iter(batches)
         second = any(t.second_order for p in algorithm.phases(self.view) for t in self._due(p))
         self._called = self.networks if second else self._compiled
         algorithm.iterate(self.view, self)
+        if next(self._ahead, None) is not None:
+            raise FitError("the algorithm takes fewer batches in a step than its `batches` says")
         self._draws, self._played = [], {}
         self.average.update(
             self.networks[algorithm.samples_from],

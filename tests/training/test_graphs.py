@@ -1,5 +1,7 @@
 """Steps that are recorded once and replayed: what a CPU can show; the rest is in tests/gpu."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +13,11 @@ from torch.nn.functional import dropout
 from zoo import REGISTRY, Pictures
 
 from ganzoo import build
+from ganzoo.adversarial import Adversarial
 from ganzoo.algorithm import Phase, Play, RunView
-from ganzoo.errors import MachineError
+from ganzoo.errors import FitError, MachineError
 from ganzoo.hookspecs import hookimpl
-from ganzoo.interfaces import Augment, Regularizer, Schedule
+from ganzoo.interfaces import Augment, Loss, Regularizer, Schedule
 from ganzoo.plan import resolve
 from ganzoo.training.experiment import Experiment, acting, hooks_of
 from ganzoo.training.graphs import Graphs, choose_graphs
@@ -109,6 +112,42 @@ def test_another_batch_has_other_graphs_and_the_old_ones_go() -> None:
     assert made.graphs is not None
     assert (recorder.recorded, made.graphs.count) == (2, 1)
     assert result(made) == result(trained(games[1], NeverRecorder()))
+
+
+class Counts(Adversarial):
+    """Says another number of batches than it takes."""
+
+    says = 1
+
+    @property
+    def batches(self) -> int:  # type: ignore[override]
+        return self.says
+
+    @batches.setter
+    def batches(self, count: int) -> None:
+        self.takes = count
+
+    def bind(self, loss: Loss | None, regularizers: Mapping[str, Regularizer]) -> None:
+        self.says, said = self.takes, self.says
+        super().bind(loss, regularizers)
+        self.says = said
+
+
+@pytest.mark.parametrize(
+    ("says", "takes", "error", "why"),
+    [(1, 2, MachineError, "takes more batches"), (2, 1, FitError, "takes fewer batches")],
+)
+def test_an_algorithm_that_miscounts_its_batches_is_found_out(
+    says: int, takes: int, error: type[Exception], why: str
+) -> None:
+    game = experiment()
+    algorithm = Counts(game.env, d_steps=takes)
+    algorithm.says = says
+    graphs = Graphs(TapeRecorder(), required=True)
+    made = Trainer(replace(game, algorithm=algorithm), CPU, total_nimg=200, graphs=graphs)
+
+    with pytest.raises(error, match=why):
+        list(made.ticks(100))
 
 
 # Every recipe whose steps can be recorded, with what changes in its steps: lazy terms, stages.
