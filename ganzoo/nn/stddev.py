@@ -44,7 +44,8 @@ class MinibatchStddev(nn.Module):
             )
         wide = maps if maps.dtype == torch.float64 else maps.float()  # squares want the range
         groups = wide.unflatten(0, (group, -1))  # [group, m, c, h, w]
-        variance = groups.var(dim=0, correction=0)
+        # on a CPU torch's var over so few images takes five times as long
+        variance = (groups - groups.mean(dim=0)).square().mean(dim=0)
         spread = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))  # [m]
         seen = spread.repeat(group).view(count, 1, 1, 1).expand(-1, -1, *maps.shape[2:])
         return torch.cat([maps, seen.to(maps)], dim=1)
