@@ -5,6 +5,7 @@ which waits for the device at every boundary; under torch's profiler, for kernel
 The run is left as it is, so that it is bit for bit the run without.
 """
 
+import gc
 import inspect
 import os
 import platform
@@ -22,19 +23,25 @@ from torch.profiler import ProfilerActivity, profile
 from ganzoo.algorithm import Phase
 from ganzoo.files import write_aside
 from ganzoo.training.experiment import Experiment
-from ganzoo.training.rehearsal import copied
+from ganzoo.training.rehearsal import copied, memory
 from ganzoo.training.trainer import Trainer
 
 _WARM, _TIMED, _TRACED = 6, 20, 3  # steps; the first ones choose kernels and record graphs
+_LONGEST = 16  # steps of a trace; penalties that are due more seldom may be missed in it
 _BUSY, _HEAVY, _SLOW_DATA = 0.7, 0.5, 0.2  # shares of the time
 _REST = "hooks and Python between"
 _FAMILIES = {  # of operators on a CPU and kernels on a card, by what their names contain
     "optimizer and average": r"_fused_|_foreach|multi_tensor|adam",
-    "convolution": r"conv|wgrad|dgrad|winograd|implicit",
+    "convolution": r"conv|fprop|wgrad|dgrad|winograd|implicit",
     "matrix product": r"mm|gemm|matmul|linear|cutlass",
-    "norm": r"norm|bn_|batchnorm",
+    "norm": r"norm(?!al)|bn_",
     "random numbers": r"rand|normal_|uniform|distribution|bernoulli|philox",
     "copies": r"copy|memcpy|memset|cat|clone|contiguous|index|gather|zero|fill|empty",
+}
+_MEANING = {
+    "launch": "The card waits for Python to start kernels: larger ones or recorded steps help.",
+    "compute": "The time is arithmetic: less of it, cheaper numbers or a faster device help.",
+    "overhead": "To start operators takes longer than their arithmetic: larger ones help.",
 }
 
 
@@ -85,6 +92,8 @@ class Profile:
         families: Share of the operators' time by family, on a card of the kernels' time.
         busy: Share of the time in which a card computes; None on other devices.
         kernels: Kernels a step on a card, operators elsewhere.
+        timed: Steps at full speed, and with the stopwatch.
+        traced: Steps under the profiler.
     """
 
     images_per_sec: float
@@ -93,6 +102,8 @@ class Profile:
     families: dict[str, float]
     busy: float | None
     kernels: float
+    timed: int = _TIMED
+    traced: int = _TRACED
 
     @property
     def verdict(self) -> str:
@@ -126,30 +137,37 @@ def profile_steps(experiment: Experiment, device: torch.device, folder: Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            found, trainer = _measure(experiment, device, folder / "trace.json.gz")
+            found, text = _measure(experiment, device, folder)
     except Exception as error:  # whatever a part of somebody else's does when it is a copy
         return f"not profiled: {error!r}"
-    write_aside(folder / "summary.md", summary(found, trainer))
-    path = os.path.relpath(folder / "summary.md")
-    return f"{found.verdict}; {found.images_per_sec:,.0f} images/s; more in {path}"
+    finally:
+        _forget(device)
+    page = folder / "summary.md"
+    write_aside(page, text)
+    return f"{found.verdict}; {found.images_per_sec:,.0f} images/s; more in {page}"
 
 
-def _measure(experiment: Experiment, device: torch.device, trace: Path) -> tuple[Profile, Trainer]:
+def _measure(experiment: Experiment, device: torch.device, folder: Path) -> tuple[Profile, str]:
+    """Return what was found, and the page; one copy is on the device at a time."""
+    seldom = max((part.interval for part in experiment.regularizers.values()), default=1)
+    timed = _TIMED - _TIMED % seldom or _TIMED  # whole rounds of what is not due in every step
+    traced = seldom if _TRACED <= seldom <= _LONGEST else _TRACED
+    unrecorded = replace(experiment.training, cuda_graph="off")
+    parts = _parts(replace(experiment, training=unrecorded), device, timed)
+    _forget(device)
     trainer = Trainer(copied(experiment), device)
-    before = trainer.nimg
     _play(trainer, _WARM)
-    size = (trainer.nimg - before) / _WARM
-    began = time.perf_counter()
-    _play(trainer, _TIMED)
-    step_sec = (time.perf_counter() - began) / _TIMED
-    busy, kernels, families = _trace(trainer, trace)
-    parts = _parts(
-        replace(experiment, training=replace(experiment.training, cuda_graph="off")), device
-    )
-    return Profile(size / step_sec, step_sec, parts, families, busy, kernels), trainer
+    before, began = trainer.nimg, time.perf_counter()
+    _play(trainer, timed)
+    step_sec = (time.perf_counter() - began) / timed
+    speed = (trainer.nimg - before) / timed / step_sec
+    computes, kernels, families = _trace(trainer, traced, folder / "trace.json.gz")
+    busy = None if computes is None else min(computes / step_sec, 1.0)
+    found = Profile(speed, step_sec, parts, families, busy, kernels, timed, traced)
+    return found, summary(found, trainer, folder.resolve().parent.name)
 
 
-def _parts(experiment: Experiment, device: torch.device) -> dict[str, float]:
+def _parts(experiment: Experiment, device: torch.device, steps: int) -> dict[str, float]:
     """Return the seconds of a step by part, the longest first; nothing is recorded here."""
     trainer = Trainer(copied(experiment), device)
     _play(trainer, _WARM)
@@ -164,31 +182,35 @@ def _parts(experiment: Experiment, device: torch.device) -> dict[str, float]:
         object.__setattr__(owner, method, watch.around(name, getattr(owner, method)))
     watch.turn()
     watch.seconds.clear()
-    _play(trainer, _TIMED)
+    _play(trainer, steps)
     watch.turn()
-    return {name: seconds / _TIMED for name, seconds in _falling(watch.seconds)}
+    return {name: seconds / steps for name, seconds in _falling(watch.seconds)}
 
 
-def _trace(trainer: Trainer, path: Path) -> tuple[float | None, float, dict[str, float]]:
-    """Return the share of the time a card is busy, kernels a step, and shares by family."""
+def _trace(
+    trainer: Trainer, steps: int, path: Path
+) -> tuple[float | None, float, dict[str, float]]:
+    """Return the seconds a step a card computes, kernels a step, and shares by family.
+
+    A card's seconds are compared with a step at full speed: what is traced starts more slowly.
+    """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's tracer is talkative
     card = trainer.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * card]
     with profile(activities=activities) as found:
-        began = time.perf_counter()
-        _play(trainer, _TRACED)
-        took = time.perf_counter() - began
+        _play(trainer, steps)
     found.export_chrome_trace(str(path))
     kind = "CUDA" if card else "CPU"
     events = [each for each in found.events() or () if each.device_type.name == kind]
+    events = [each for each in events if not each.is_user_annotation]  # a span, not a kernel
     if card:
         spans = [(each.time_range.start, each.time_range.end) for each in events]
         costs = [(each.name, each.time_range.elapsed_us()) for each in events]
-        busy = _covered(spans) / 1e6 / took
+        computes = _covered(spans) / 1e6 / steps
     else:
         costs = [(each.name, each.self_cpu_time_total) for each in events]
-        costs, busy = [each for each in costs if "::" in each[0]], None
-    return busy, len(costs) / _TRACED, _shares(costs)
+        costs, computes = [each for each in costs if "::" in each[0]], None
+    return computes, len(costs) / steps, _shares(costs)
 
 
 def _shares(costs: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -213,6 +235,12 @@ def _covered(spans: Sequence[tuple[float, float]]) -> float:
     return total
 
 
+def _forget(device: torch.device) -> None:
+    """Free what a copy held: a trainer is a circle, which only the collector finds."""
+    gc.collect()
+    memory(device)
+
+
 def _play(trainer: Trainer, steps: int) -> None:
     for _ in range(steps):
         trainer.play_step()
@@ -224,21 +252,22 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def summary(found: Profile, trainer: Trainer) -> str:
+def summary(found: Profile, trainer: Trainer, name: str) -> str:
     """Return a page of Markdown: where the time goes, what bounds it, what to try."""
     total = sum(found.parts.values())
     parts = [(n, f"{1e3 * s:.2f} ms", f"{s / total:.0%}") for n, s in found.parts.items()]
     families = [(name, f"{share:.0%}") for name, share in found.families.items()]
     card = found.busy is not None
+    kind = "kernel" if card else "operator"
     where = torch.cuda.get_device_name(trainer.device) if card else platform.machine()
-    threads = "" if card else f", {torch.get_num_threads()} threads"
+    threads = "" if card else f", threads: {torch.get_num_threads()}"
     tries = advice(found, trainer) or ["Nothing: this is what the device gives for this recipe."]
     lines = [
-        "# Where the time goes",
+        f"# Where the time of {name} goes",
         "",
         f"**{found.verdict}.** {found.images_per_sec:,.0f} images/s,"
         f" {1e3 * found.step_sec:.2f} ms a step of {trainer.batch_size} images,"
-        f" {found.kernels:,.0f} {'kernels' if card else 'operators'} a step.",
+        f" {found.kernels:,.0f} {kind}s a step. {_MEANING[found.verdict.partition('-')[0]]}",
         "",
         f"torch {torch.__version__}, {trainer.device.type} ({where}{threads}),"
         f" {trainer.precision.name},"
@@ -246,12 +275,12 @@ def summary(found: Profile, trainer: Trainer) -> str:
         "",
         "## By part of a step",
         "",
-        f"{_TIMED} steps with a stopwatch that waits for the device at every boundary; nothing is"
-        " recorded here, so the sum can be more than a step takes at full speed.",
+        f"{found.timed} steps with a stopwatch that waits for the device at every boundary;"
+        " nothing is recorded here, so the sum can be more than a step takes at full speed.",
         "",
         *_table(("part", "a step", "share"), parts),
         "",
-        f"## By {'kernel' if card else 'operator'}",
+        f"## By {kind}",
         "",
         *_table(("family", "share"), families),
         "",
@@ -259,8 +288,8 @@ def summary(found: Profile, trainer: Trainer) -> str:
         "",
         *[f"- {line}" for line in tries],
         "",
-        "`trace.json.gz` beside this page opens in https://ui.perfetto.dev: every kernel of"
-        f" {_TRACED} steps.",
+        "`trace.json.gz` beside this page opens in https://ui.perfetto.dev:"
+        f" every {kind} of {found.traced} steps.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -282,10 +311,9 @@ def advice(found: Profile, trainer: Trainer) -> list[str]:
         narrower = {"fp32": "tf32", "tf32": "bf16"}.get(trainer.precision.name)
         lines += [f"`--precision {narrower}` uses more of the card."] if narrower else []
         lines += [] if trainer.experiment.training.compile else ["`--compile` joins kernels."]
-    elif torch.get_num_threads() < (os.cpu_count() or 1):
+    elif torch.get_num_threads() < (cores := _cores()):
         lines.append(
-            f"`OMP_NUM_THREADS={os.cpu_count()}`: torch uses {torch.get_num_threads()} of"
-            f" {os.cpu_count()} cores."
+            f"`OMP_NUM_THREADS={cores}`: torch uses {torch.get_num_threads()} of {cores} cores."
         )
     if found.busy is None and found.verdict.startswith("overhead"):
         lines.append("`--batch-size` larger: operators on so little cost as much as on more.")
@@ -297,6 +325,11 @@ def advice(found: Profile, trainer: Trainer) -> list[str]:
                 " step; every fourth, four times as strong, does nearly the same."
             )
     return lines
+
+
+def _cores() -> int:
+    """Return the cores that this process may use."""
+    return len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

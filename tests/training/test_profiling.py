@@ -1,5 +1,6 @@
 """Where the time goes: what is measured, what is said, and that the run is left as it is."""
 
+import gc
 import gzip
 import json
 from dataclasses import replace
@@ -61,6 +62,7 @@ def test_a_profiled_run_is_the_run_bit_for_bit(tmp_path: Path) -> None:
     page = (runs[0].profile / "summary.md").read_text(encoding="utf-8")
     assert "| discriminator: passes forward and back |" in page
     assert "| convolution |" in page
+    assert page.startswith(f"# Where the time of {runs[0].path.name} goes\n\n**")
     with gzip.open(runs[0].profile / "trace.json.gz") as trace:
         assert json.load(trace)["traceEvents"]
     (note, *_) = [n for e in said if isinstance(e, Started) for n in e.notes if "images/s" in n]
@@ -117,9 +119,50 @@ class Slope(Regularizer):
         return play.gradient(play.real_logits, play.real).square().flatten(1).sum(1)
 
 
+@pytest.mark.parametrize(("interval", "timed", "traced"), [(1, 20, 3), (8, 16, 8), (16, 16, 16)])
+def test_what_is_seldom_due_has_its_share_of_the_steps(
+    interval: int, timed: int, traced: int, tmp_path: Path
+) -> None:
+    game = experiment(regularizers={"slope": Slope(interval)})
+
+    with torch.random.fork_rng([]):
+        found, page = profiling._measure(game, CPU, tmp_path)
+
+    assert (found.timed, found.traced) == (timed, traced)
+    assert f"every operator of {traced} steps" in page
+
+
+def test_nothing_of_a_copy_stays_behind(tmp_path: Path) -> None:
+    gc.collect()
+    before = {id(each) for each in gc.get_objects() if type(each) is Trainer}
+
+    said = profile_steps(experiment(), CPU, tmp_path)
+
+    assert said.endswith("summary.md")
+    assert {id(each) for each in gc.get_objects() if type(each) is Trainer} <= before
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("aten::normal_", "random numbers"),
+        ("distribution_elementwise_grid_stride_kernel<normal_kernel>", "random numbers"),
+        ("cutlass_80_tensorop_s1688fprop_optimized", "convolution"),
+        ("aten::convolution_backward", "convolution"),
+        ("aten::addmm", "matrix product"),
+        ("aten::native_batch_norm", "norm"),
+        ("aten::_fused_adam_", "optimizer and average"),
+        ("aten::index_select", "copies"),
+        ("aten::leaky_relu", "element by element, sums"),
+    ],
+)
+def test_an_operator_is_of_the_family_its_name_says(name: str, family: str) -> None:
+    assert profiling._shares([(name, 1.0)]) == {family: 1.0}
+
+
 @pytest.fixture
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiling.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(profiling, "_cores", lambda: 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
 
@@ -128,7 +171,7 @@ def test_advice_follows_from_what_was_measured() -> None:
     made = Trainer(experiment(), CPU)
     fine = replace(MEASURED, parts={"data": 0.0, "rest": 1.0}, families={"convolution": 0.9})
     assert advice(fine, made) == []
-    assert "this is what the device gives" in summary(fine, made)
+    assert "this is what the device gives" in summary(fine, made, "0007-tiny")
     assert "resident_gib" in advice(replace(fine, parts=MEASURED.parts), made)[0]
     assert "--batch-size" in advice(replace(fine, families={"copies": 1.0}), made)[0]
     waits = advice(replace(fine, busy=0.2), made)
