@@ -18,6 +18,7 @@ from ganzoo.training.compiled import compiled
 from ganzoo.training.ema import Average
 from ganzoo.training.experiment import Experiment, acting, hooks_of, parameters_called
 from ganzoo.training.graphs import Graphs, choose_graphs
+from ganzoo.training.memory import keep_memory
 from ganzoo.training.optimizers import make_optimizer, set_learning_rate
 from ganzoo.training.precision import Precision
 from ganzoo.training.ranks import Ranks
@@ -56,6 +57,8 @@ class Trainer:
         ranks: Ranks | None = None,
         graphs: Graphs | None = None,
     ) -> None:
+        if device.type == "cpu":
+            keep_memory()
         training = experiment.training
         self.experiment, self.device, self.total_nimg = experiment, device, total_nimg
         self.ranks = ranks or Ranks.here()
