@@ -11,8 +11,10 @@ the whole process on one thread; on CUDA it is wall time between two synchroniza
                  both players, fused Adam, uint8 gathered on the device; and an average of G, which
                  ganzoo has too
     plain loop   none of them, and no average
-    peers        other libraries' own trainers, in a process of an environment of their own:
+    peers        other libraries' own trainers, in an environment of their own:
                  ``peers/requirements.txt`` says how to make it
+
+On a CPU each has a process to itself, so that nobody shares a heap. On CUDA
 
     python tests/benchmarks/against.py --device cuda
 
@@ -26,6 +28,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -96,10 +99,10 @@ class Here:
 
 
 class Elsewhere:
-    """A peer, in a process of the peers' environment.
+    """A contender in a process of its own.
 
     Args:
-        python: Its interpreter.
+        python: The interpreter of its environment.
         module: Of ``peers``.
         words: Arguments.
 
@@ -179,12 +182,8 @@ def by_hand(make: Callable[[], Step], game: Game, device: torch.device) -> Here:
 
 def on_cpu(game_name: str, python: str | None) -> Iterator[tuple[str, Callable[[], Contender]]]:
     """Yield who takes part, ganzoo first."""
-    game, device = GAMES[game_name], torch.device("cpu")
-    pixels = game.pixels()
-    yield "ganzoo", partial(ours, game, pixels, game.batch, device)
-    for name, loop in {"limit loop": limit, "plain loop": plain}.items():
-        make = partial(loop, game, pixels, game.batch, device)
-        yield name, partial(by_hand, make, game, device)
+    for name in ("ganzoo", "limit loop", "plain loop"):
+        yield name, partial(Elsewhere, sys.executable, "of_us", game_name, name)
     for name, (module, games) in PEERS.items():
         if python and game_name in games:
             words = ("template",) if "template" in name else ()

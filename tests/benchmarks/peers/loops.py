@@ -22,6 +22,7 @@ def plain(
     workers: int = 0,
     anew: bool = True,
     reads: bool = False,
+    watched: Callable[[nn.Module], object] = id,
 ) -> Step:
     """Return steps of a loop without care for speed: NCHW, Adam as it comes, D never frozen.
 
@@ -35,8 +36,10 @@ def plain(
         anew: Make the fakes of the generator's move anew, from other latents; otherwise they are
             those of the discriminator's last move, as in pytorch/examples.
         reads: Ask for five readings in every step, as pytorch/examples does.
+        watched: Is given the discriminator.
     """
     made, judge = (network.to(device).train() for network in game.networks())
+    watched(judge)
     of_made, of_judge = game.adam(made), game.adam(judge)
     images = endless(loader(pixels, batch, workers))
 
@@ -72,6 +75,7 @@ def limit(
     precision: str = "fp32",
     *,
     graph: bool = False,
+    watched: Callable[[nn.Module], object] = id,
 ) -> Step:
     """Return steps of a loop with every exact lever, and an average of the generator as ganzoo's.
 
@@ -85,11 +89,13 @@ def limit(
         device: Where.
         precision: ``bf16`` for autocast.
         graph: Record the step as one CUDA graph.
+        watched: Is given the discriminator.
     """
     made, judge = (
         network.to(device).to(memory_format=torch.channels_last).train()
         for network in game.networks()
     )
+    watched(judge)
     of_made, of_judge = (game.adam(net, fused=True, capturable=graph) for net in (made, judge))
     average = copy.deepcopy(made).requires_grad_(False)
     ours, theirs = list(average.parameters()), list(made.parameters())
