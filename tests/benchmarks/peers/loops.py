@@ -8,6 +8,7 @@ from peers.games import Game, endless, loader, sampler
 from torch import Tensor, nn
 
 from ganzoo.algorithm import images_of
+from ganzoo.training.memory import keep_memory
 
 Step = Callable[[], object]
 
@@ -80,7 +81,8 @@ def limit(
     """Return steps of a loop with every exact lever, and an average of the generator as ganzoo's.
 
     Channels last; the discriminator frozen in the generator's move; one generator pass for both
-    players; fused Adam; batches gathered from uint8 on the device.
+    players; fused Adam; batches gathered from uint8 on the device; on a CPU, memory that a step
+    frees is kept, which holds for the whole process.
 
     Args:
         game: What is trained.
@@ -91,6 +93,8 @@ def limit(
         graph: Record the step as one CUDA graph.
         watched: Is given the discriminator.
     """
+    if device.type == "cpu":
+        keep_memory()
     made, judge = (
         network.to(device).to(memory_format=torch.channels_last).train()
         for network in game.networks()
