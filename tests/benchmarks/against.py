@@ -8,7 +8,7 @@ and after it, so that whatever else the machine does falls on both. On a CPU tim
 the whole process on one thread; on CUDA it is wall time between two synchronizations.
 
     limit loop   every exact lever: channels last, D frozen in G's move, one generator pass for
-                 both players, fused Adam, uint8 gathered on the device, on a CPU freed memory kept;
+                 both players, fused Adam, uint8 gathered on the device, freed memory kept;
                  and an average of G, which ganzoo has too
     plain loop   none of them, and no average
     peers        other libraries' own trainers, in an environment of their own:
