@@ -271,7 +271,7 @@ def summary(found: Profile, trainer: Trainer, name: str) -> str:
         "",
         f"torch {torch.__version__}, {trainer.device.type} ({where}{threads}),"
         f" {trainer.precision.name},"
-        f" {'steps recorded as CUDA graphs' if trainer.graphs else 'steps not recorded'}.",
+        f" {'steps recorded as CUDA graphs' if _recorded(trainer) else 'steps not recorded'}.",
         "",
         "## By part of a step",
         "",
@@ -304,8 +304,9 @@ def advice(found: Profile, trainer: Trainer) -> list[str]:
         )
     if found.busy is not None and found.busy < _BUSY:
         lines.append("`--batch-size` twice as large costs little while the card waits.")
-        if trainer.graphs is None:
-            why = "; ".join(trainer.notes) or "training.cuda_graph is off"
+        if not _recorded(trainer):
+            refusal = trainer.graphs.refusal if trainer.graphs else ""
+            why = refusal or "; ".join(trainer.notes) or "training.cuda_graph is off"
             lines.append(f"`--cuda-graph auto` lets the card wait less; now {why}.")
     elif found.busy is not None:
         narrower = {"fp32": "tf32", "tf32": "bf16"}.get(trainer.precision.name)
@@ -325,6 +326,10 @@ def advice(found: Profile, trainer: Trainer) -> list[str]:
                 " step; every fourth, four times as strong, does nearly the same."
             )
     return lines
+
+
+def _recorded(trainer: Trainer) -> bool:
+    return trainer.graphs is not None and not trainer.graphs.refusal
 
 
 def _cores() -> int:

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,10 +62,15 @@ def test_a_resumed_run_on_the_card_ends_in_the_same_state(tmp_path: Path) -> Non
     assert digest(states[0]) == digest(states[1])
 
 
+def tiny_on_card(**parts: Any) -> Trainer:
+    """Return a trainer of the smallest game, with its pictures on the card."""
+    game = experiment(**parts)
+    object.__setattr__(game.data, "images", game.data.images.cuda())  # type: ignore[attr-defined]
+    return Trainer(game, torch.device("cuda"))
+
+
 def test_nothing_inside_the_loop_waits_for_the_card() -> None:
-    trainer = Trainer(experiment(), torch.device("cuda"))
-    data = trainer.experiment.data
-    object.__setattr__(data, "images", data.images.cuda())  # type: ignore[attr-defined]
+    trainer = tiny_on_card(training={"cuda_graph": "off"})
     for _ in range(3):
         trainer.play_step()
 
@@ -187,10 +193,7 @@ class Asks(Regularizer):
 
 
 def test_what_cannot_be_recorded_is_played_and_leaves_every_stream_in_order() -> None:
-    made, plain = (
-        Trainer(replace(experiment(), regularizers={"asks": Asks()}), torch.device("cuda"))
-        for _ in range(2)
-    )
+    made, plain = (tiny_on_card(regularizers={"asks": Asks()}) for _ in range(2))
     plain.graphs = Graphs(NeverRecorder())
     for each in (made, plain):
         torch.cuda.manual_seed(1)
