@@ -1,7 +1,9 @@
 """Fixtures shared by all tests: small, quick, and never on a network."""
 
+import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,6 +29,24 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("GANZOO_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def amount() -> Callable[[int, int], int]:
+    """Return how many to try: a slice in every push, the whole for the table of promises."""
+    return lambda piece, whole: whole if os.environ.get("GANZOO_FAULTS") == "whole" else piece
+
+
+@pytest.fixture
+def measured() -> Callable[[str, str], None]:
+    """Return what notes today's number of a promise: its row (``B4``), then what was found."""
+
+    def note(row: str, found: str) -> None:
+        if target := os.environ.get("GANZOO_FAULTS_RECORD"):
+            with Path(target).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"row": row, "found": found}) + "\n")
+
+    return note
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
