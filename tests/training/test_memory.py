@@ -19,16 +19,17 @@ def step():
     blocks = [torch.ones(n << 18) for n in range(1, 21)]  # 1 to 20 MiB
     del blocks
 
-for _ in range(4):  # until the heap has settled
+counts = []
+for _ in range(11):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     step()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(sorted(counts)[5])  # of the step in the middle: the heap may grow once or twice
 """
 
 
 def faults(word: str, **environ: str) -> int:
+    """Return the page faults of a step."""
     env = {**os.environ, **environ}
     words = [sys.executable, "-c", _FAULTS, word]
     return int(subprocess.run(words, capture_output=True, text=True, check=True, env=env).stdout)
@@ -37,6 +38,6 @@ def faults(word: str, **environ: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="tunes glibc")
 def test_a_repeated_step_asks_the_system_for_no_pages() -> None:
     usual = faults("usual")
-    assert usual > 10_000
+    assert usual > 1_000
     assert faults("keep") < usual / 20
-    assert faults("keep", MALLOC_TRIM_THRESHOLD_="131072") > 10_000  # somebody chose otherwise
+    assert faults("keep", MALLOC_TRIM_THRESHOLD_="131072") > 1_000  # somebody chose otherwise
