@@ -1,5 +1,6 @@
-"""The world a part is built for: what is made, and what conditions it."""
+"""The world a part is built for: what is made, what conditions it, and what lies in the data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,3 +51,24 @@ class Env:
         if num_classes == 0:
             return Env(image_shape)
         return Env(image_shape, Condition("classes", (num_classes,)))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies in the files of a data set; every picture was decoded to know it.
+
+    Attributes:
+        pictures: Number of pictures that can be used, by the ending of their names.
+        others: Number of files that are no pictures, by ending.
+        unreadable: Why a picture cannot be used, by its name.
+        sizes: (width, height) of the smallest, the middle and the largest of them.
+        changes: Number of pictures by what is done to them, in words.
+        copies: Pictures that look like one before them.
+    """
+
+    pictures: Mapping[str, int]
+    others: Mapping[str, int]
+    unreadable: Mapping[str, str]
+    sizes: tuple[tuple[int, int], ...]
+    changes: Mapping[str, int]
+    copies: int

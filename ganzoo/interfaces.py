@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganzoo.env import Condition as Condition
 from ganzoo.env import Env as Env
+from ganzoo.env import Survey as Survey
 from ganzoo.play import Play, RunView
 from ganzoo.types import Features, Images, Labels, Latents, Logits, Pixels, Values
 
@@ -31,6 +32,8 @@ class DataInfo:
         num_classes: Number of classes; 0 without labels.
         class_counts: Images of each class; empty without labels or when not known yet.
         class_names: What the classes are called; empty without names.
+        notes: Sentences that people should read once: what is left out, and what is changed.
+        left_out: Names of pictures that cannot be read, where people chose to go without them.
     """
 
     image_shape: tuple[int, int, int]
@@ -38,6 +41,8 @@ class DataInfo:
     num_classes: int = 0
     class_counts: tuple[int, ...] = ()
     class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -233,6 +238,13 @@ class Dataset(ABC):
         """Return real images that :meth:`load` does not give: the test split, where there is one.
 
         None: whoever judges sets some of the loaded images apart. Raises as :meth:`load`.
+        """
+        return None
+
+    def survey(self) -> Survey | None:
+        """Return what lies in the files, damaged ones too; None: they are checked by a sum.
+
+        Raises as :meth:`describe`.
         """
         return None
 

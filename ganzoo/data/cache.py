@@ -8,7 +8,10 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganzoo.types import Labels, Pixels
+
+_ASIDE, _DAY_SEC = ".tmp-", 86_400
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +41,21 @@ def cache_root() -> Path:
 def data_folder() -> Path:
     """Return the folder of the cache that holds data sets."""
     return cache_root() / "data"
+
+
+@contextmanager
+def aside(folder: Path) -> Iterator[Path]:
+    """Make a folder in which files are written before they are moved into ``folder``.
+
+    It is gone at the end; where a process was killed, the next one sweeps it after a day.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{_ASIDE}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _DAY_SEC:
+                shutil.rmtree(left)
+    with TemporaryDirectory(prefix=_ASIDE, dir=folder) as made:
+        yield Path(made)
 
 
 def cached(
@@ -81,9 +101,9 @@ def kept_tensors(
 
 
 def _read(path: Path) -> dict[str, Tensor] | None:
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             promised = (file.metadata() or {}).get("sha256")
@@ -99,11 +119,9 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 def _keep(path: Path, made: Mapping[str, Tensor]) -> None:
     tensors = {name: tensor.contiguous() for name, tensor in made.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".tmp-", dir=path.parent) as folder:
-            aside = Path(folder) / path.name
-            save_file(tensors, aside, metadata={"sha256": _digest(tensors)})
-            aside.replace(path)
+        with aside(path.parent) as folder:
+            save_file(tensors, folder / path.name, metadata={"sha256": _digest(tensors)})
+            (folder / path.name).replace(path)
     except (OSError, SafetensorError) as error:
         _log.warning("%s cannot be written (%s); the work is done again next time", path, error)
 

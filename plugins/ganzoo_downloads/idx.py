@@ -30,11 +30,13 @@ class IdxFile:
         name: File name without ``.gz``.
         shape: Sides of the array it holds.
         sha256: Of the file as it is unpacked; None where it is not known.
+        packed_sha256: Of the ``.gz`` as it is published; None where nobody publishes it.
     """
 
     name: str
     shape: tuple[int, ...]
     sha256: str | None = None
+    packed_sha256: str | None = None
 
     @property
     def header(self) -> bytes:

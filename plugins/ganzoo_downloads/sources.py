@@ -6,18 +6,12 @@ nothing, and two processes may fetch at once.
 """
 
 import os
-import socket
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from ganzoo.data.cache import data_folder
+from ganzoo.data.cache import aside, data_folder
 from ganzoo.errors import DataError
-
-_PATIENCE_SEC = 15.0
 
 Fetch = Callable[[Path], None]
 """Puts a set under a root, laid out as torchvision does; raises what goes wrong."""
@@ -60,20 +54,6 @@ def located(source: Source, root: str | None) -> Path:
     return _fetched(source, roots)
 
 
-def fetch_by_torchvision(dataset: str, root: Path) -> None:
-    """Let a class of ``torchvision.datasets`` download its set into ``root``.
-
-    Raises:
-        OSError: No mirror answers in time.
-        RuntimeError: No mirror has the right bytes.
-    """
-    # Importing torchvision takes two seconds, and nearly no run has to download.
-    from torchvision import datasets
-
-    with _impatient_sockets(), redirect_stdout(sys.stderr):
-        getattr(datasets, dataset)(str(root), download=True)
-
-
 def _roots(root: str | None) -> list[Path]:
     roots = []
     if root is not None:
@@ -103,12 +83,17 @@ def _fetched(source: Source, roots: Sequence[Path]) -> Path:
 
 def _moved_in(source: Source, fetch: Fetch) -> Path:
     home = data_folder() / source.folder
-    data_folder().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".tmp-", dir=data_folder()) as aside:
-        fetch(Path(aside))
-        home.mkdir(parents=True, exist_ok=True)
-        for path in sorted((Path(aside) / source.folder).iterdir()):
-            if path.suffix != ".gz":
+    with aside(data_folder()) as folder:
+        fetch(folder)
+        fetched = folder / source.folder
+        for packed in fetched.glob("*.gz"):
+            packed.unlink()
+        home.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fetched.rename(home)  # who looks at the same time sees all of it, or nothing
+        except OSError:  # somebody else was faster, or there is a part of it
+            home.mkdir(exist_ok=True)
+            for path in sorted(fetched.iterdir()):
                 path.replace(home / path.name)
     return home
 
@@ -124,14 +109,3 @@ def _nowhere(source: Source, roots: Sequence[Path], reasons: Sequence[str]) -> D
 
 def _offline() -> bool:
     return os.environ.get("GANZOO_OFFLINE", "") not in ("", "0")
-
-
-@contextmanager
-def _impatient_sockets() -> Iterator[None]:
-    """Let no connection of the block wait forever; torchvision sets no limit of its own."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_PATIENCE_SEC)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

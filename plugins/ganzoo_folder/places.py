@@ -6,7 +6,8 @@ Names that start with a dot are passed over, and so is what a Mac leaves behind.
 
 import os
 import stat
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from io import BufferedReader, BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, final
@@ -16,6 +17,7 @@ from ganzoo.errors import DataError
 
 _MOST_BYTES = 256 * 2**20
 _MOST_RATIO, _SMALL = 200, 2**20
+_MOST_MEMBERS, _MOST_TOTAL, _LONGEST_NAME = 5_000_000, 50 * 10**9, 255
 
 Opener: TypeAlias = Callable[[Path], BufferedReader]
 """Opens a file by its path; raises what opening raises, or :class:`Unsuitable`."""
@@ -109,6 +111,8 @@ class Zip:
             ) from error
         files = [each for each in self._archive.infolist() if not each.is_dir()]
         self._members = {root.joinpath(*_parts(each.filename)): each for each in files}
+        if problem := _problem(files, self._members):
+            raise DataError(f"{shown(root)} {problem}.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Zip, (self.root,)
@@ -150,7 +154,25 @@ def _parts(name: str) -> tuple[str, ...]:
     return PurePosixPath(name.replace("\\", "/").lstrip("/")).parts  # as old Windows tools pack
 
 
+def _problem(files: Sequence[ZipInfo], members: Mapping[Path, ZipInfo]) -> str | None:
+    """Return what no honest zip of pictures has, and the cure."""
+    if len(files) > _MOST_MEMBERS:
+        return f"has {len(files):,} members, more than {_MOST_MEMBERS:,}; make several of it"
+    total = sum(each.file_size for each in files)
+    if total > _MOST_TOTAL:
+        return f"claims {total:,} bytes, more than {_MOST_TOTAL:,}; unpack it, name the folder"
+    for each in files:
+        if any(len(os.fsencode(part)) > _LONGEST_NAME for part in _parts(each.filename)):
+            return f"holds a name of more than {_LONGEST_NAME} bytes; rename it and pack anew"
+    if len(members) < len(files):
+        seen = Counter(_parts(each.filename) for each in files)
+        return f"holds {shown('/'.join(seen.most_common(1)[0][0]))} twice; pack it anew"
+    return None
+
+
 def _must_suit(member: ZipInfo) -> None:
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+        raise Unsuitable("is a link or a device; pack the picture itself")
     if member.flag_bits & 1:
         raise Unsuitable("is encrypted; pack it without a password")
     if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
