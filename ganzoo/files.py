@@ -6,6 +6,7 @@ it through here; an ``OSError`` leaves as a :class:`MachineError` that names fil
 
 import errno
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -27,9 +28,12 @@ except ImportError:  # Windows
 if sys.platform == "win32":
     import msvcrt
 
+ASIDE, TRASH = ".tmp-", ".trash-"  # names of what is not yet, or no longer, whole; pid at the end
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 _NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # a planted link must not lead out of a run's folder
 _BEYOND = 1 << 30  # Windows locks bar reading: lock a byte behind the text
 
 
@@ -64,7 +68,7 @@ def write_aside(path: Path, data: bytes | str) -> None:
     Raises:
         MachineError: The disk is full or cannot be written; the old file is untouched.
     """
-    aside = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    aside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     raw = data.encode() if isinstance(data, str) else data
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +90,8 @@ def append_line(path: Path, line: str) -> None:
     Raises:
         MachineError: The disk is full or cannot be written.
     """
-    with writing(path), path.open("a+b") as file:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK | getattr(os, "O_BINARY", 0)
+    with writing(path), os.fdopen(os.open(path, flags, 0o666), "a+b") as file:
         torn = False
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
@@ -94,6 +99,15 @@ def append_line(path: Path, line: str) -> None:
         file.write(("\n" if torn else "").encode() + line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def delete(path: Path) -> None:
+    """Delete a file, a link or a folder as far as that is possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink()
 
 
 def sync_file(path: Path) -> None:
@@ -125,6 +139,7 @@ class Lock:
 
     The file holds ``pid host started``. Forked children do not keep the lock. Where the system
     has no file locks the file itself is the lock, and one left by a dead process is taken over.
+    What a killed holder left half written beside the file or deeper goes with its lock.
 
     Args:
         path: The lock file; made when missing.
@@ -171,7 +186,7 @@ class Lock:
             self._handle = None
 
     def _take(self) -> bool:
-        flags = os.O_RDWR | os.O_CREAT
+        flags = os.O_RDWR | os.O_CREAT | _NO_LINK
         if not _system_locks():
             self._drop_leftover()
             flags |= os.O_EXCL
@@ -183,6 +198,7 @@ class Lock:
             if not _lock(handle):
                 os.close(handle)
                 return False
+            self._sweep()
             started = datetime.now(UTC).isoformat(timespec="seconds")
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()} {socket.gethostname()} {started}\n".encode())
@@ -191,6 +207,13 @@ class Lock:
             raise
         self._handle = handle
         return True
+
+    def _sweep(self) -> None:
+        """Delete what :func:`write_aside` and savers could not finish in a killed holder."""
+        pid, _ = self._holder()
+        for path in self.path.parent.rglob(f".*-{pid}") if pid.isdecimal() else ():
+            if path.name.startswith((ASIDE, TRASH)):
+                delete(path)
 
     def _holder(self) -> tuple[str, str]:
         """Return pid and host from the file; ``?`` where it does not say."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
-from ganzoo.errors import DataError, GanzooError, RecipeError, did_you_mean
+from ganzoo.errors import DataError, GanzooError, MachineError, RecipeError, did_you_mean
 from ganzoo.files import Lock, append_line, write_aside, writing
 
 SCHEMA = 1
@@ -47,13 +47,16 @@ def runs_root(out: Path | None = None) -> Path:
 
 @final
 class _Inside:
-    """A path inside a run's folder."""
+    """A path inside a run's folder; no link leads out of it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def __get__(self, run: "RunDir", owner: type) -> Path:
-        return run.path / self.name
+        path = run.path / self.name
+        if path.is_symlink():
+            raise MachineError(f"{path}: is a link; put the file or folder itself there")
+        return path
 
 
 @final
@@ -309,10 +312,7 @@ def _numbers(root: Path) -> set[int]:
 
 
 def _entries(root: Path) -> list[Path]:
-    try:
-        return sorted(root.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return sorted(root.iterdir()) if root.is_dir() else []
 
 
 def _made_by_us(folder: Path) -> bool:

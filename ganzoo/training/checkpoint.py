@@ -12,6 +12,7 @@ import shutil
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from errno import EIO, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganzoo.errors import CheckpointError, MachineError
-from ganzoo.files import sync_folder, writing
+from ganzoo.files import ASIDE, TRASH, delete, sync_folder, writing
 from ganzoo.rundir import moment, moment_of
 from ganzoo.training import manifest
 from ganzoo.training.manifest import STATE, TENSORS, Entry, RejectedError
 from ganzoo.training.skeleton import MAX_BYTES, pack, read_json, tensor_crc, unpack, write_json
 
 _STEM = re.compile("[a-z0-9][a-z0-9_-]*")
-_ASIDE, _TRASH = ".tmp-", ".trash-"
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,11 @@ def save(
     path = folder / moment(nimg)
     if not os.path.lexists(path) or verify(path):
         _save(path, nimg, _pack(nimg, groups))
-    _prune(folder, keep=keep, protect={*protect, nimg})
-    sweep(folder)
+    try:
+        _prune(folder, nimg, keep=keep, protect=protect)
+        sweep(folder)
+    except OSError as error:
+        warnings.warn(f"could not tidy {folder}: {error}", stacklevel=2)
     return path
 
 
@@ -181,8 +184,7 @@ def set_aside(folder: Path, after: int) -> list[int]:
     for nimg in newer:
         target = folder / f"{moment(nimg)}.aside"
         with writing(target):
-            if target.exists():
-                _delete(target)
+            delete(target)
             (folder / moment(nimg)).rename(target)
     return newer
 
@@ -190,8 +192,8 @@ def set_aside(folder: Path, after: int) -> list[int]:
 def sweep(folder: Path) -> None:
     """Delete what an interrupted save or deletion left behind; under the run's lock."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.startswith((_ASIDE, _TRASH)):
-            _delete(path)
+        if path.name.startswith((ASIDE, TRASH)):
+            delete(path)
 
 
 def _pack(nimg: int, groups: Mapping[str, Any]) -> _Packed:
@@ -211,12 +213,12 @@ def _pack(nimg: int, groups: Mapping[str, Any]) -> _Packed:
 
 
 def _save(path: Path, nimg: int, packed: _Packed) -> None:
-    aside = path.with_name(f"{_ASIDE}{path.name}-{os.getpid()}")
+    aside = path.with_name(f"{ASIDE}{path.name}-{os.getpid()}")
     try:
         with writing(path):
             _write(aside, nimg, packed)
             _publish(aside, path)
-    except (MachineError, SafetensorError) as error:
+    except MachineError as error:
         raise _not_saved(path, packed, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -227,7 +229,7 @@ def _write(aside: Path, nimg: int, packed: _Packed) -> None:
     aside.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(aside.parent).free
     if free < packed.size * 1.02 + 65536:
-        raise MachineError(f"{aside.parent}: the disk is full")
+        raise OSError(ENOSPC, "too little is free")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     state = aside / STATE
@@ -235,7 +237,11 @@ def _write(aside: Path, nimg: int, packed: _Packed) -> None:
     crcs = {}
     for stem, tensors in packed.tensors.items():
         file = aside / f"{stem}{TENSORS}"
-        save_file(dict(tensors), file, metadata={"format": "pt"})
+        try:
+            save_file(dict(tensors), file, metadata={"format": "pt"})
+        except SafetensorError as error:  # it hides the number of an error of the system
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(number[1]) if number else EIO, str(error)) from error
         file.chmod(state.stat().st_mode & 0o777)  # safetensors does not ask the umask
         crcs[file.name] = {name: tensor_crc(x) for name, x in tensors.items()}
     manifest.write(aside, nimg, crcs)
@@ -250,22 +256,25 @@ def _publish(aside: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _not_saved(path: Path, packed: _Packed, error: Exception) -> MachineError:
+def _not_saved(path: Path, packed: _Packed, error: MachineError) -> MachineError:
     try:
         free = f"{shutil.disk_usage(path.parent).free / 2**20:.1f} MiB free"
+        older = [name for name in map(moment, moments(path.parent)) if name != path.name]
+        last = f"{older[-1]} is untouched" if older else "there is no other"
     except OSError:
-        free = "nothing known of free room"
-    older = [name for name in map(moment, moments(path.parent)) if name != path.name]
-    last = f"{older[-1]} is untouched" if older else "there is no other"
+        free, last = "nothing known of free room", "older ones are untouched"
     return MachineError(
         f"checkpoint {path.name} was not saved ({packed.size / 2**20:.1f} MiB needed, {free};"
         f" {last}): {error}"
     )
 
 
-def _prune(folder: Path, *, keep: int, protect: Collection[int]) -> None:
-    """Delete old checkpoints; a save that succeeded does not fail because of them."""
-    for nimg in moments(folder)[: -max(keep, 1)]:
+def _prune(folder: Path, last: int, *, keep: int, protect: Collection[int]) -> None:
+    """Delete old checkpoints; a save that succeeded does not fail because of them.
+
+    Newer ones than the last are damaged, or the run would not be here; they take nobody's place.
+    """
+    for nimg in [nimg for nimg in moments(folder) if nimg <= last][: -max(keep, 1)]:
         if nimg in protect:
             continue
         try:
@@ -276,17 +285,10 @@ def _prune(folder: Path, *, keep: int, protect: Collection[int]) -> None:
 
 def _discard(path: Path) -> None:
     """Delete a checkpoint; it is never half there under its own name."""
-    trash = path.with_name(f"{_TRASH}{path.name}-{os.getpid()}")
-    _delete(trash)
+    trash = path.with_name(f"{TRASH}{path.name}-{os.getpid()}")
+    delete(trash)
     path.rename(trash)
-    _delete(trash)
-
-
-def _delete(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink(missing_ok=True)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+    delete(trash)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -305,7 +307,7 @@ def _state(path: Path, entries: Mapping[str, Entry]) -> dict[str, Any]:
     try:
         state = read_json(manifest.read_file(path, STATE, entries))
     except ValueError as error:
-        raise RejectedError(f"{STATE}: not valid ({error})") from error
+        raise RejectedError(f"{STATE}: not valid ({error!s:.200})") from error
     groups = state.get("groups") if isinstance(state, dict) else None
     if not isinstance(groups, dict) or state.get("nimg") != moment_of(path.name):
         raise RejectedError(f"{STATE}: not the state of this moment")
@@ -317,7 +319,9 @@ def _group(path: Path, stem: str, skeleton: Any, entries: Mapping[str, Entry]) -
     try:
         return unpack(skeleton, tensors)
     except ValueError as error:
-        raise RejectedError(f"{STATE}: {stem} does not fit its tensors ({error})") from error
+        raise RejectedError(
+            f"{STATE}: {stem} does not fit its tensors ({error!s:.200})"
+        ) from error
 
 
 def _none_there(folder: Path, nimg: int | None, there: list[int]) -> CheckpointError:
