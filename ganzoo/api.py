@@ -229,6 +229,8 @@ def resume(
     minutes: float | None = None,
     device: str | None = None,
     observers: Sequence[Observer] | None = None,
+    allow_other_data: bool = False,
+    weights_only: bool = False,
     **objects: Any,
 ) -> Run:
     """Continue a run exactly where it stopped.
@@ -239,6 +241,8 @@ def resume(
         minutes: Go on for so long.
         device: As :func:`train`.
         observers: As :func:`train`.
+        allow_other_data: Go on with other images than before.
+        weights_only: Take only the networks and their average; the rest begins anew.
         **objects: Parts that were handed in when the run was made.
     """
     found = run if isinstance(run, Run) else load(run)
@@ -250,6 +254,8 @@ def resume(
         observers=_watching(observers),
         kimg=None if kimg is None else str(kimg),
         minutes=minutes,
+        allow_other_data=allow_other_data,
+        weights_only=weights_only,
         objects=handed,
     )
     return Run(found.rundir, handed)

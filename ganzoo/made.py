@@ -11,14 +11,14 @@ from torch import nn
 from ganzoo import build
 from ganzoo.errors import CheckpointError, RecipeError, did_you_mean
 from ganzoo.files import write_aside
-from ganzoo.identity import check_local, env_of
+from ganzoo.identity import check_local, env_of, plan_of
 from ganzoo.pictures import save_grid
-from ganzoo.plan import Plan
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
 from ganzoo.sampling import labels_for, sample, sheet_columns, sheet_count
 from ganzoo.training import checkpoint
 from ganzoo.training import device as devices
+from ganzoo.training.state import load_network
 
 
 def load_generator(
@@ -47,9 +47,10 @@ def load_generator(
     generator_only = {"made_by": {"generator": info["made_by"]["generator"]}}
     check_local(generator_only, objects or {}, trust_code=True)  # -p named its file
     path, _ = averaged(run, at)
-    plan = Plan.from_file(registry, run.config)
+    plan = plan_of(run, registry)
     network = build.generator(registry, plan, env_of(info), objects)
-    network.load_state_dict(checkpoint.load_group(path, "generator" if raw else "generator_ema"))
+    group = "generator" if raw else "generator_ema"
+    load_network(network, checkpoint.load_group(path, group), group)
     return network.to(devices.candidates(device)[0]).eval()
 
 

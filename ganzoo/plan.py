@@ -5,6 +5,7 @@ a setting belongs to the part that its layer meant and goes when that part is re
 """
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -104,6 +105,11 @@ class Plan:
                 document.add(kind, tomlkit.table(is_super_table=True))
             document[kind].append(key, table)
         return tomlkit.dumps(document)
+
+    def settings(self) -> dict[str, Any]:
+        """Return every value by dotted key as JSON writes it; a part's name as ``slot.use``."""
+        tables = json.loads(json.dumps(self._tables(), default=str))
+        return {f"{slot}.{name}": v for slot, table in tables.items() for name, v in table.items()}
 
     def _tables(self) -> dict[str, dict[str, Any]]:
         training = asdict(self.training)
@@ -268,7 +274,7 @@ class _File:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RecipeError(f"{path}: is no TOML: {error}") from error
         words = {"model": str, "preset": str, "complete": bool}
         said = {word: tables.pop(word) for word in words if word in tables}

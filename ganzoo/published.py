@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from ganzoo.errors import CheckpointError, RecipeError
 from ganzoo.files import write_aside
+from ganzoo.identity import env_of
 from ganzoo.made import averaged
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
 from ganzoo.training import checkpoint
+from ganzoo.training.manifest import RejectedError, tensors_of
 
 _CARD = "ganzoo"  # the only word of the header: the order of several would not be ours
 _SAID = ("model", "dataset", "command", "resolution", "data", "env", "made_by", "environment")
@@ -76,8 +78,10 @@ def card(file: Path) -> Mapping[str, Any]:
             (length,) = struct.unpack("<Q", opened.read(8))
             words = json.loads(opened.read(min(length, 1 << 20)))
         said = dict(json.loads(words["__metadata__"][_CARD]))
-        return said | {key: said[key] for key in _NEEDED}
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        said |= {key: said[key] for key in _NEEDED}
+        _check(said)
+        return said
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, struct.error) as error:
         raise CheckpointError(
             f"{file}: is no generator of ganzoo's ({error}); write one with ganzoo export"
         ) from error
@@ -94,11 +98,15 @@ def unpack(file: Path, folder: Path) -> RunDir:
         CheckpointError: It is no such file.
     """
     said = dict(card(file))
+    try:
+        weights = tensors_of(file.read_bytes(), file.name)
+    except RejectedError as error:
+        raise CheckpointError(f"{file.parent}: {error}; write one with ganzoo export") from error
     run = RunDir(folder / Path(str(said["model"])).name)
     run.path.mkdir(parents=True)
     write_aside(run.config, said.pop("config"))
     run.write_info({**said, "status": "done"})
-    groups = {"generator_ema": load_file(file)}
+    groups = {"generator_ema": weights}
     checkpoint.save(run.checkpoints, said["nimg"], groups, keep=1)
     return run
 
@@ -117,6 +125,18 @@ def file_of(registry: Registry, name: str) -> Path:
         )
     package, _, file = entry.recipe.pretrained.partition(":")
     return Path(str(files(package).joinpath(file)))
+
+
+def _check(said: Mapping[str, Any]) -> None:
+    """Raise what :func:`card` catches if another program, or a bad one, has written it."""
+    env_of(said)
+    slug = Path(said["model"]).name
+    generator = said["made_by"]["generator"]
+    texts = (slug, said["config"], generator["id"])
+    if not all(isinstance(text, str) for text in texts) or slug in ("", ".."):
+        raise ValueError(f"its model is {said['model']!r:.40}")
+    if type(said["nimg"]) is not int or said["nimg"] < 0:
+        raise ValueError(f"its images are {said['nimg']!r:.40}")
 
 
 def _anywhere(command: str) -> str:

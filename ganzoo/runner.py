@@ -2,15 +2,13 @@
 
 import math
 import os
-import signal
 import socket
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -18,10 +16,17 @@ import torch
 from ganzoo import build
 from ganzoo.data.resident import Resident
 from ganzoo.data.streamed import Streamed
-from ganzoo.errors import DivergedError
+from ganzoo.errors import DivergedError, MachineError
 from ganzoo.events import Finished, Pictured, Started, Waiting
-from ganzoo.files import write_aside
-from ganzoo.identity import check_data, check_local, environment, identity, short
+from ganzoo.identity import (
+    changes,
+    check_data,
+    check_local,
+    identity,
+    keep_settings,
+    plan_of,
+    short,
+)
 from ganzoo.interfaces import Observer
 from ganzoo.length import due, longer, tick_nimg, with_length
 from ganzoo.plan import Plan
@@ -29,10 +34,11 @@ from ganzoo.quality.watchdog import Action
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir, runs_root
 from ganzoo.session import Session
+from ganzoo.signals import beginning, stop_signals
 from ganzoo.training import checkpoint
 from ganzoo.training import device as devices
 from ganzoo.training.experiment import RealImages
-from ganzoo.training.rehearsal import rehearse
+from ganzoo.training.rehearsal import enough_memory, rehearse
 from ganzoo.training.trainer import Trainer
 from ganzoo.transfer import begun
 
@@ -74,8 +80,9 @@ def train(
     chosen, notes = devices.choose(built.networks, built.env, built.z_dim, device)
     model, dataset = short(plan.model), built.dataset_name
     run = RunDir.create(runs_root(out), f"{model}-{dataset}")
-    with run.hold():
-        write_aside(run.config, built.plan.to_toml())
+    room = enough_memory(built.plan.training, built.env.resolution, chosen)
+    with run.hold(), beginning(run), room:
+        keep_settings(run, built.plan)
         run.update_info(
             **identity(built, chosen, command), model=model, dataset=dataset, **(record or {})
         )
@@ -89,14 +96,14 @@ def train(
                 origins = {**built.plan.origins, "training.micro_batch_size": "rehearsal"}
                 plan = replace(built.plan, training=training, origins=origins)
                 session.built = replace(built, plan=plan)
-                write_aside(run.config, plan.to_toml())
+                keep_settings(run, plan)
         if profile:
             from ganzoo.training.profiling import profile_steps  # it is seldom asked for
 
             session.tell(Waiting("profiling a few steps on a copy"))
             game = session.built.with_data(data)
             session.notes.append(profile_steps(game, chosen, run.profile))
-        return _train(session, data, chosen)
+        return _train(session, data, _trainer(session, data, chosen))
 
 
 def resume(
@@ -109,6 +116,8 @@ def resume(
     minutes: float | None = None,
     start: int | None = None,
     trust_code: bool = False,
+    allow_other_data: bool = False,
+    weights_only: bool = False,
     objects: Mapping[str, Any] | None = None,
 ) -> Finished:
     """Continue a run exactly where its newest checkpoint left it.
@@ -122,41 +131,43 @@ def resume(
         minutes: Go on for so long instead.
         start: Continue from this checkpoint, in images shown; None for the newest valid one.
         trust_code: Run parts that came from a local file.
+        allow_other_data: Go on with other images than before.
+        weights_only: Take only the networks and their average; the rest begins anew.
         objects: Parts that were handed in when the run was made, by slot.
 
     Raises:
-        CheckpointError: There is none that could be used.
+        CheckpointError: There is none that could be used, or none that fits the settings.
         DataError: The data is not what the run was trained on.
     """
     info = run.read_info()
     check_local(info, objects or {}, trust_code=trust_code)
-    with run.hold():
+    with run.hold(), beginning(run), ExitStack() as inside:
         loaded = checkpoint.load(run.checkpoints, start)
-        plan = longer(Plan.from_file(registry, run.config), kimg, minutes, run, loaded.nimg)
+        plan = longer(plan_of(run, registry), kimg, minutes, run, loaded.nimg)
         built = build.outline(plan, registry, objects)
         chosen, notes = devices.choose(built.networks, built.env, built.z_dim, device)
+        inside.enter_context(enough_memory(plan.training, built.env.resolution, chosen))
+        if weights_only:
+            notes.append("only the networks go on; optimizers and random numbers begin anew")
         notes += [f"checkpoint {name} was not used: {why}" for name, why in loaded.rejected]
-        before = info.get("environment", {})
-        now = environment(chosen)
-        notes += [
-            f"not bit-exact: {key} {before[key]} -> {now[key]}"
-            for key in now
-            if key in before and before[key] != now[key]
-        ]
+        notes += changes(
+            run, built, chosen, other_data=allow_other_data, new_optimizers=weights_only
+        )
         session = Session(run, built, registry, observers, saved=loaded.nimg)
-        data = _open(session, chosen)  # before the first word of the run is changed
-        write_aside(run.config, built.plan.to_toml())
+        data = _open(session, chosen, other_data=allow_other_data)
+        trainer = _trainer(session, data, chosen, loaded.groups, weights_only=weights_only)
+        keep_settings(run, built.plan)  # nothing of the run was changed before all of it fitted
         run.truncate_metrics(loaded.nimg)
         if start is not None and checkpoint.set_aside(run.checkpoints, loaded.nimg):
             notes.append("newer checkpoints are kept as *.aside; the run goes on without them")
         training = built.plan.training
         run.update_info(total_kimg=None if training.minutes else training.kimg)
-        run.append_event("resumed", nimg=loaded.nimg)
         session.notes += [*built.notes, *notes]
-        return _train(session, data, chosen, loaded.groups)
+        run.append_event("resumed", nimg=loaded.nimg, notes=session.notes)
+        return _train(session, data, trainer, begun_anew=False)
 
 
-def _open(session: Session, chosen: torch.device) -> RealImages:
+def _open(session: Session, chosen: torch.device, *, other_data: bool = False) -> RealImages:
     """Open the data; a new run draws a grid of it, an old one checks that it is the same."""
     built, run, training = session.built, session.run, session.built.plan.training
     session.tell(Waiting(f"opening {built.dataset_name}"))
@@ -169,26 +180,36 @@ def _open(session: Session, chosen: torch.device) -> RealImages:
         data = Streamed(reader, chosen, training.seed, training.workers)
         weakref.finalize(session, data.close)  # its processes end with the session
         session.notes.append(data.in_words(built.dataset_name))
-    check_data(run, data.fingerprint())
+    session.notes += check_data(run, data.fingerprint(), other=other_data)
     session.show_data(data)
     return data
 
 
-def _train(
+def _trainer(
     session: Session,
     data: RealImages,
     chosen: torch.device,
     groups: Mapping[str, Any] | None = None,
-) -> Finished:
-    """Restore what there is, and play to the end; where the game was lost, again from before."""
-    run, training = session.run, session.built.plan.training
+    *,
+    weights_only: bool = False,
+) -> Trainer:
+    """Return a trainer at the beginning, or at the moment of a state."""
+    training = session.built.plan.training
     total = None if training.minutes else math.ceil(training.kimg * 1000)
-    begun_anew, ends = groups is None, time.monotonic() + (training.minutes or math.inf) * 60
+    torch.manual_seed(training.seed)
+    trainer = Trainer(session.built.with_data(data), chosen, total_nimg=total)
+    if groups is not None:
+        trainer.load_state_dict(groups, weights_only=weights_only)
+    return trainer
+
+
+def _train(
+    session: Session, data: RealImages, trainer: Trainer, *, begun_anew: bool = True
+) -> Finished:
+    """Play to the end; where the game was lost, again from before."""
+    run, training, total = session.run, session.built.plan.training, trainer.total_nimg
+    ends = time.monotonic() + (training.minutes or math.inf) * 60
     while True:
-        torch.manual_seed(training.seed)
-        trainer = Trainer(session.built.with_data(data), chosen, total_nimg=total)
-        if groups is not None:
-            trainer.load_state_dict(groups)
         session.begin(trainer.nimg)
         run.update_info(status="running", pid=os.getpid(), host=socket.gethostname())
         session.tell(_started(session, trainer))
@@ -196,19 +217,21 @@ def _train(
             session.tell(Pictured(run.real_sample, 0, "real"))
             session.picture(trainer)
         try:
-            with _stop_signals() as caught:
+            with stop_signals() as caught:
                 action = _pull(session, trainer, lambda: bool(caught) or time.monotonic() > ends)
         except DivergedError as error:
-            action = session.diverged(error, trainer.nimg)
+            action = session.diverged(error, trainer)
             if action.nimg is None:
                 _end(session, trainer, "diverged")
                 raise
         except BaseException:
-            _end(session, trainer, "crashed")
+            with suppress(MachineError):  # it is the first error that people should read
+                _end(session, trainer, "crashed")
             raise
         if action.nimg is None:
             break
         groups, begun_anew = session.roll_back(action.nimg), False
+        trainer = _trainer(session, data, trainer.device, groups)
     if action.what == "stop":
         return _end(session, trainer, "collapsed")
     unfinished = total is not None and trainer.nimg < total and not session.tired
@@ -240,11 +263,11 @@ def _pull(session: Session, trainer: Trainer, stop: Callable[[], bool]) -> Actio
                 action = session.write(tick, found)
                 if action.what != "warn":
                     break
-            due_now = due(max(session.saved, 0), tick.nimg, training.checkpoint_kimg)
+            due_now = due(session.tried, tick.nimg, training.checkpoint_kimg)
             if last or due_now or evaluated == tick.nimg:
-                session.save(trainer)
+                session.save(trainer, last=last)
     if session.saved != trainer.nimg and action.nimg is None:
-        session.save(trainer)
+        session.save(trainer, last=True)
     return action
 
 
@@ -259,27 +282,6 @@ def _end(session: Session, trainer: Trainer, status: str, caught: int | None = N
     )
     session.tell(event)
     return event
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Note the first Ctrl-C or SIGTERM for the next step boundary; the second ends at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if caught:
-            os._exit(128 + number)
-        caught.append(number)
-
-    try:
-        before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever owns it handles signals
-        before = {}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _started(session: Session, trainer: Trainer) -> Started:

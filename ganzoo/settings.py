@@ -60,6 +60,10 @@ class Training:
             "when the game is lost; rollback: to the last healthy checkpoint, with half the rates"
         ),
     ] = "warn"
+    on_nan: Annotated[
+        Literal["stop", "rollback"],
+        Opt("when a number is no longer finite; rollback: as that of on_collapse"),
+    ] = "stop"
     conditional: Annotated[bool, Opt("tell both players the class")] = False
     resolution: Annotated[int | None, Opt("pixels per side; none: what model and data like")] = (
         None

@@ -16,7 +16,7 @@ from ganzoo.cli.train import plan_of
 from ganzoo.errors import RecipeError
 from ganzoo.quality import health, terms
 from ganzoo.quality.health import CALM, CHECKS, CURES, LASTING, WORDS, Health, Remark, not_finite
-from ganzoo.quality.variety import variety
+from ganzoo.quality.variety import distinct, variety
 from ganzoo.quality.watchdog import MOST, ROLLED_BACK, Watchdog
 from ganzoo.registry import Registry
 from ganzoo_standard import losses
@@ -57,6 +57,7 @@ def words(trace: Sequence[Row]) -> list[str]:
         ("blind", rows((20, BLIND))),
         ("few-different", rows((10, {}), (9, {"variety": 0.5}))),
         ("few-different", rows((9, {"variety": 0.2}))),
+        ("few-different", rows((6, {"distinct": 0.5}), (4, {"distinct": 0.2}))),
         ("diverging", rows((6, {}), (3, {"g_loss": -400.0}))),
         ("diverging", rows((3, {"d_loss": 1e6}))),
         ("copying", rows((6, {}), (2, {"nn_ratio": 0.1}), (5, {}))),
@@ -94,6 +95,8 @@ def test_winning_counts_steps_however_seldom_rows_are(every: int) -> None:
         rows(*[(1, {"d_loss": loss}) for loss in (0.001, -0.02, 0.5, -7.0, 9.0, -0.01, 21.0)]),
         rows((20, {"nn_ratio": 0.9})),
         rows((20, {"d_loss": None, "d_acc": None, "variety": None, "nn_ratio": None})),
+        rows((20, {"distinct": None})),
+        rows((20, {"distinct": 0.1})),
         [{"step": step} for step in range(9)],
         [{}],
     ],
@@ -209,6 +212,20 @@ def test_variety_of_real_ones_is_one_and_of_a_constant_zero() -> None:
     assert math.isnan(variety(real, real[:1].expand(64, -1, -1, -1)))
 
 
+def test_pictures_that_recur_are_not_distinct_however_different_they_are() -> None:
+    rng = torch.Generator().manual_seed(0)
+    shades = torch.rand(1000, 1, 8, 8, generator=rng).mul(255).byte()
+    real = shades.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    few = real[:5].repeat(52, 1, 1, 1)[:256]
+
+    assert distinct(real, real) == 1
+    assert distinct(real[500:], real) == pytest.approx(1, abs=0.1)
+    assert variety(few, real) > 0.7
+    assert distinct(few, real) == 0
+    assert math.isnan(distinct(few, few))
+    assert math.isnan(distinct(real, real[:1]))
+
+
 def test_variety_is_no_number_where_real_ones_are_alike() -> None:
     alike = torch.full((64, 1, 28, 28), 7, dtype=torch.uint8)
 
@@ -218,7 +235,8 @@ def test_variety_is_no_number_where_real_ones_are_alike() -> None:
 def decided(
     policy: Any, word: str, *, before: int = 0, healthy: Sequence[int] = (2000, 4000)
 ) -> Any:
-    dog = Watchdog(policy, [{"kind": ROLLED_BACK}] * before + [{"kind": "resumed"}])
+    events = [{"kind": ROLLED_BACK}] * before + [{"kind": "resumed"}]
+    dog = Watchdog(policy, events, "stop" if policy == "warn" else policy)
     return dog.decide(Remark(word, "", ()), healthy)
 
 
@@ -226,7 +244,8 @@ def decided(
 def test_a_collapse_is_warned_of_stopped_or_rolled_back(word: str) -> None:
     back = decided("rollback", word, before=1)
 
-    assert decided("warn", word).what == "warn"
+    if word != "nan":  # after which there is nothing to go on with
+        assert decided("warn", word).what == "warn"
     assert decided("stop", word).what == "stop"
     assert (back.what, back.nimg) == ("rollback", 4000)
 
@@ -239,7 +258,7 @@ def test_of_what_is_no_collapse_people_are_told(word: str) -> None:
 def test_a_rollback_ends_without_a_healthy_checkpoint_or_after_the_third() -> None:
     assert decided("rollback", "nan", healthy=()).what == "stop"
     assert decided("rollback", "nan", before=MOST).what == "stop"
-    dog = Watchdog("rollback")
+    dog = Watchdog("warn", on_nan="rollback")
     what = [dog.decide(not_finite("D loss"), [0]).what for _ in range(MOST + 1)]
     assert what == ["rollback"] * MOST + ["stop"]
 

@@ -1,8 +1,9 @@
 """What a run does beside training: it judges itself, remembers its best, and minds its health."""
 
+import itertools
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ import pytest
 from judges import PLUGIN
 from test_runner import SMALL, Notes
 
-from ganzoo import runner
+from ganzoo import runner, session
 from ganzoo.cli.main import main
+from ganzoo.errors import MachineError
 from ganzoo.events import Remarked, Scored, Ticked
 from ganzoo.made import moment_called
 from ganzoo.plan import resolve
 from ganzoo.quality import health
 from ganzoo.quality.scores import all_scores, read_scores
 from ganzoo.registry import Registry
-from ganzoo.rundir import RunDir
+from ganzoo.rundir import RunDir, listing
 from ganzoo.training import checkpoint
 from ganzoo_standard.losses import NonSaturating
 
@@ -190,6 +192,70 @@ def test_a_rolled_back_trainer_has_the_rates_of_its_new_settings(
     assert max(seen) == 2e-3
     assert min(seen) == pytest.approx(2e-3 / 8)
     assert run.read_info()["status"] == "collapsed"
+
+
+def failing(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, calls: Collection[int]
+) -> None:
+    """Let some calls of a function find the disk full."""
+    function, count = getattr(owner, name), itertools.count(1)
+
+    def now_and_then(*words: Any, **more: Any) -> Any:
+        if next(count) in calls:
+            raise MachineError("the disk is full")
+        return function(*words, **more)
+
+    monkeypatch.setattr(owner, name, now_and_then)
+
+
+def test_two_checkpoints_that_fail_end_no_run(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, checkpoint, "save", (1, 2))
+    notes = Notes()
+    run = train(registry, tmp_path / "runs", notes)
+
+    assert run.read_info()["status"] == "done"
+    assert [event.word for event in notes.of(Remarked)] == ["unsaved", "unsaved"]
+    assert notes.of(Remarked)[0].action == "training goes on"
+    assert checkpoint.moments(run.checkpoints) == [768, 1024]
+
+
+@pytest.mark.parametrize(("calls", "nimg"), [((1, 2, 3), 768), ((4,), 1024)])
+def test_the_third_in_turn_or_the_last_one_ends_it(
+    registry: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    calls: Collection[int],
+    nimg: int,
+) -> None:
+    failing(monkeypatch, checkpoint, "save", calls)
+
+    with pytest.raises(MachineError, match="the disk is full"):
+        train(registry, tmp_path / "runs")
+
+    (run,) = listing(tmp_path / "runs")
+    assert (run.read_info()["status"], run.read_info()["nimg"]) == ("crashed", nimg)
+
+
+def test_rows_that_could_not_be_written_are_written_later(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(registry, tmp_path / "whole")
+    failing(monkeypatch, RunDir, "append_metrics", range(2, 5))
+    failing(monkeypatch, session, "save_grid", range(6, 9))
+    notes = Notes()
+    run = train(registry, tmp_path / "runs", notes)
+
+    said = [event.sentence for event in notes.of(Remarked)]
+    assert run.read_info()["status"] == "done"
+    assert sorted(said) == [
+        "a sheet of samples was not written: the disk is full",
+        "the trace was not written: the disk is full",
+    ]
+    assert [row["nimg"] for row in run.read_metrics()] == [
+        row["nimg"] for row in whole.read_metrics()
+    ]
 
 
 def test_eval_prints_writes_and_holds_a_gate(

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.adversarial import Adversarial
-from ganzoo.interfaces import Env, Loss
+from ganzoo.interfaces import Env, Loss, Regularizer
+from ganzoo.play import Play
 from ganzoo.settings import Optimizer, Training
 from ganzoo.training.experiment import Experiment
 
@@ -50,6 +51,18 @@ class TinyLoss(Loss):
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return nn.functional.softplus(-fake)
+
+
+class BrokenSlope(Regularizer):
+    """A penalty that is finite, and whose gradient is not."""
+
+    def __init__(self, player: str, after: int = 3) -> None:
+        self.on, self.calls, self.after = (player,), 0, after
+
+    def penalty(self, play: Play) -> Tensor:
+        self.calls += 1
+        zero = play.fake_logits.float() * 0.0
+        return zero.sqrt() if self.calls > self.after else zero
 
 
 class TinyData:

@@ -5,9 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganzoo import build
 from ganzoo.interfaces import DataInfo, Dataset, Env
 from ganzoo.options import schema
+from ganzoo.plan import resolve
 from ganzoo.registry import Entry, Registry
+from ganzoo.training.trainer import Trainer
 
 REGISTRY = Registry.discover(only=())
 GENERATORS = REGISTRY.components("generator")
@@ -88,3 +91,28 @@ class Pictures(Dataset):
         rng = torch.Generator().manual_seed(start)
         images = torch.rand(size, 1, self.side, self.side, generator=rng, dtype=self.dtype)
         return images * 2 - 1, torch.arange(start, start + size) % self.classes
+
+
+RESUMED: dict[str, tuple[str, dict[str, Any]]] = {
+    **{entry.name: (entry.name, {}) for entry in REGISTRY.recipes()},
+    "lecam": ("sngan", {"regularizer": ["lecam"]}),
+    "dragan": ("dcgan", {"regularizer": ["none", "dragan"]}),
+    "ada": ("dcgan", {"augment": ["ada"]}),
+    "diffaugment": ("dcgan", {"augment": ["diffaugment"]}),
+}
+"""Every recipe, and parts that remember something and are in none, by what they add to which."""
+
+
+def trainer_of(case: str) -> Trainer:
+    """Return a trainer of one of these, with networks as small as they get."""
+    name, add = RESUMED[case]
+    recipe = REGISTRY.find("recipe", name).recipe
+    networks = {k: REGISTRY.find(k, str(recipe.parts[k])) for k in ("generator", "discriminator")}
+    sets = ["training.batch_size=4"]
+    for kind, entry in networks.items():
+        sets += [f"{kind}.{name}={value}" for name, value in least(entry).items()]
+    side = size_of(*networks.values()) or 0
+    plan = resolve(REGISTRY, name, sets=sets, add=add, overrides={"training.resolution": side})
+    data = Pictures(side)
+    built = build.outline(plan, REGISTRY, {"dataset": data})
+    return Trainer(built.with_data(data), torch.device("cpu"))

@@ -17,6 +17,8 @@ from ganzoo.rundir import find, runs_root
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Go on for so long.")
 @click.option("--device", help="cpu, cuda, cuda:1, mps; the best there is if not said.")
 @click.option("--from", "start", type=int, metavar="NIMG", help="Not from the newest checkpoint.")
+@click.option("--allow-other-data", is_flag=True, help="Go on with other images than before.")
+@click.option("--weights-only", is_flag=True, help="Only the networks; the rest begins anew.")
 @click.option("--trust-code", is_flag=True, help="Run parts that came from a file (with -p FILE).")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the run's folder.")
@@ -31,6 +33,8 @@ def command(
     minutes: float | None,
     device: str | None,
     start: int | None,
+    allow_other_data: bool,
+    weights_only: bool,
     trust_code: bool,
     as_json: bool,
     quiet: bool,
@@ -52,5 +56,7 @@ def command(
             minutes=minutes,
             start=start,
             trust_code=trust_code,
+            allow_other_data=allow_other_data,
+            weights_only=weights_only,
         )
     return ended(end, quiet=quiet)

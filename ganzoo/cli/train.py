@@ -31,6 +31,7 @@ _TRAINING = (
     "init_from",
     "eval_kimg",
     "on_collapse",
+    "on_nan",
 )
 _ONE = ("dataset", "loss", "generator", "discriminator")
 _MANY = ("regularizer", "augment")
@@ -68,6 +69,7 @@ _MANY = ("regularizer", "augment")
 @click.option(
     "--on-collapse", metavar="warn|stop|rollback", help="What to do when the game is lost."
 )
+@click.option("--on-nan", metavar="stop|rollback", help="What to do when a number is not finite.")
 @click.option("--init-from", metavar="RUN", help="Begin with the networks of a run, RUN@NIMG.")
 @click.option("--freeze", multiple=True, metavar="NAME", help="Parameters that never change.")
 @click.option("--profile", is_flag=True, help="First measure where the time of a step goes.")

@@ -34,6 +34,9 @@ CALM = 1000
 FEW, VERY_FEW, FALLEN = 0.6, 0.3, 0.75
 """Variety that is bad below this share of its peak; bad whatever the peak was; that share."""
 
+REPEATED = 0.3
+"""``distinct`` that is bad when it has also fallen: it is low at the start of healthy runs too."""
+
 JUMP, LARGE, ABSURD = 20.0, 100.0, 10_000.0
 """A loss diverges so many times above its median if it is so large, or if it is absurd."""
 
@@ -103,7 +106,7 @@ class Health:
         self.word, self.sound = "balanced", 0
         self._symptoms = symptoms
         self._step = self._ill = 0
-        self._peak = 0.0
+        self._peak = self._apart = 0.0
         self._losses: dict[str, deque[float]] = {}
         self._holding: dict[str, tuple[int, int, str]] = {}
         self._said: set[str] = set()
@@ -148,7 +151,12 @@ class Health:
             self._peak = max(self._peak, variety)
             few = variety < VERY_FEW or variety < min(FEW, FALLEN * self._peak)
             was = f", it was {self._peak:.2f}" if variety < FALLEN * self._peak else ""
-            yield "few-different", f"variety is {variety:.2f}{was}: pictures are alike" * few
+            seen = f"variety is {variety:.2f}{was}: pictures are alike" * few
+            if not few and (apart := row.get("distinct")) is not None:
+                self._apart = max(self._apart, apart)
+                told = f"distinct is {apart:.2f}, it was {self._apart:.2f}: pictures are repeated"
+                seen = told * (apart < min(REPEATED, FALLEN * self._apart))
+            yield "few-different", seen
         if (ratio := row.get("nn_ratio")) is not None:
             near = f"pictures lie {ratio:.2f} times as far from training images as unseen ones do"
             yield "copying", near * (ratio < COPIED)

@@ -23,13 +23,16 @@ _WRITTEN = {
         or a penalty holds it down. {_tried("blind")}""",
     "mode-collapse": f"""G draws few different pictures, because those fool D. After
         {health.LASTING:,} steps, {health.CHECKS} rows in turn have a variety below
-        {health.VERY_FEW}, or below {health.FEW} and {1 - health.FALLEN:.0%} below its peak. It
-        sometimes recovers. {_tried("few-different")}""",
+        {health.VERY_FEW}, or below {health.FEW} and {1 - health.FALLEN:.0%} below its peak, or
+        distinct has fallen as much and is below {health.REPEATED}. It sometimes recovers.
+        {_tried("few-different")}""",
     "diverging": f"""A loss runs away: it is more than {health.JUMP:g} times its median of late and
         above {health.LARGE:g}, or above {health.ABSURD:,.0f}. The next stop is nan.
         {_tried("diverging")}""",
-    "nan": f"""Not a number: a loss was no longer finite, and the run ended with exit code 5. Rates
-        were too high, or nothing bounded the slope of D. {_tried("diverging")}""",
+    "nan": f"""Not a number: a loss, a gradient or a weight was no longer finite. The run ended
+        with exit code 5, before anything of it was saved; crash/ names the images of the step.
+        Rates were too high, or nothing bounded the slope of D. With --on-nan rollback a run goes
+        back by itself; see rollback. {_tried("diverging")}""",
     "copying": f"""Generated pictures are training images: at an evaluation their nn-ratio was
         below {health.COPIED}. It happens with little data and long training; more pictures help
         most. {_tried("copying")}""",
@@ -39,11 +42,20 @@ _WRITTEN = {
     "variety": """How different pictures are: the mean distance between 64 of them, averaged to 8x8
         pixels, over that between 64 real ones. 1: as different as real ones; 0: all the same. It
         sees a collapse at no cost, but not a missing class.""",
-    "rollback": f"""Going back when the game is lost. With --set training.on_collapse=rollback a
-        run that is diverging, nan, d-winning or in mode-collapse goes back to its last healthy
-        checkpoint with half the learning rates, at most {MOST} times, and then stops. stop: it
-        ends at once; warn, the default: it says so and goes on. Of d-blind and copying people are
-        only told.""",
+    "distinct": f"""How far 256 pictures lie from the one most like them, averaged to 8x8 pixels,
+        over that of real ones. Near 0: the same pictures are made again and again, however
+        different they are. It begins low: below {health.REPEATED} after a fall it is bad.""",
+    "rollback": f"""Going back when the game is lost. With --on-collapse rollback a run that is
+        diverging, d-winning or in mode-collapse goes back to its last healthy checkpoint with half
+        the learning rates, at most {MOST} times, and then stops. stop: it ends at once; warn, the
+        default: it says so and goes on. --on-nan rollback does the same for nan, where the default
+        is to stop. Of d-blind and copying people are only told.""",
+    "unsaved": """A checkpoint could not be written: the disk is full, or fails. Training goes on
+        and tries again at the next one; the third in turn, or one at the end, ends the run with
+        exit code 4. The checkpoints before it are untouched.""",
+    "unwritten": """Something beside checkpoints could not be written: a row of the trace, a sheet
+        of samples, an evaluation. Training goes on; rows are kept and written later. It is said
+        once, and again only after it has worked.""",
     "evaluation": """Judging the averaged generator by features of its pictures and of real ones,
         every training.eval_kimg and by ganzoo eval. One that fails, as where an optional package
         is missing, is said once and ends no run.""",

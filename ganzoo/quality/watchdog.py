@@ -6,7 +6,7 @@ from typing import Any, Literal, final
 
 from ganzoo.quality.health import Remark
 
-COLLAPSES = frozenset({"diverging", "winning", "few-different", "nan"})
+COLLAPSES = frozenset({"diverging", "winning", "few-different"})
 """Words after which training seldom recovers. A blind discriminator may still learn, and copies
 are no less copies after a rollback: of these people are only told."""
 
@@ -41,16 +41,18 @@ class Watchdog:
     """Decides; whoever conducts the run acts.
 
     Args:
-        policy: What people asked for.
+        policy: What people asked for, of a lost game.
         events: Of the run so far, so that a resumed run counts on.
+        on_nan: What they asked for, of a number that is not finite.
     """
 
     def __init__(
         self,
         policy: Literal["warn", "stop", "rollback"],
         events: Iterable[Mapping[str, Any]] = (),
+        on_nan: Literal["stop", "rollback"] = "stop",
     ) -> None:
-        self.policy = policy
+        self.policies = {**dict.fromkeys(COLLAPSES, policy), "nan": on_nan}
         self.rollbacks = sum(event.get("kind") == ROLLED_BACK for event in events)
 
     def decide(self, remark: Remark, healthy: Sequence[int]) -> Action:
@@ -60,10 +62,12 @@ class Watchdog:
             remark: What is wrong.
             healthy: Images shown at the checkpoints from before anything was, in order.
         """
-        if remark.word not in COLLAPSES or self.policy == "warn":
+        policy = self.policies.get(remark.word, "warn")
+        if policy == "warn":
             return Action("warn")
-        if self.policy == "stop":
-            return Action("stop", "stopped as asked for (training.on_collapse)")
+        if policy == "stop":
+            setting = "on_nan" if remark.word == "nan" else "on_collapse"
+            return Action("stop", f"stopped, as training.{setting} says")
         if self.rollbacks >= MOST:
             return Action("stop", f"stopped: it was lost again after {MOST} rollbacks")
         if not healthy:

@@ -32,7 +32,10 @@ def candidates(name: str | None) -> list[torch.device]:
     if word not in _KNOWN:
         raise MachineError(f"no device called {name!r}.{did_you_mean(word, _KNOWN)}")
     if word == "cuda" and not torch.cuda.is_available():
-        raise MachineError(f"PyTorch sees no CUDA device ({why_no_cuda()})", hint="--device cpu")
+        raise MachineError(
+            f"PyTorch sees no CUDA device ({why_no_cuda()})",
+            hint="ganzoo doctor   or   --device cpu",
+        )
     if word == "mps" and not torch.backends.mps.is_available():
         raise MachineError("PyTorch sees no Apple GPU (MPS)", hint="--device cpu")
     if word != "auto":

@@ -120,11 +120,19 @@ def read_tensors(folder: Path, name: str, entries: Mapping[str, Entry]) -> dict[
     Raises:
         RejectedError: The file is damaged or not a file of tensors.
     """
-    raw = read_file(folder, name, entries)
+    return tensors_of(read_file(folder, name, entries), name)
+
+
+def tensors_of(raw: bytes, name: str) -> dict[str, Tensor]:
+    """Return the tensors of a file's bytes, on the CPU.
+
+    Raises:
+        RejectedError: They are none.
+    """
     try:
         return safetensors.torch.load(raw)
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise RejectedError(f"{name}: not a file of tensors ({error})") from error
+        raise RejectedError(f"{name}: not a file of tensors ({error!s:.200})") from error
 
 
 def strangers(folder: Path, entries: Mapping[str, Entry]) -> list[str]:
@@ -172,7 +180,9 @@ def _damage(raw: bytes, entry: Entry) -> str:
     except Exception:  # damaged bytes may upset the parser in any way
         return "; the header is damaged"
     bad = [name for name, x in tensors.items() if tensor_crc(x) != entry.crc32.get(name)]
-    return f"; damaged: {', '.join(sorted(bad)[:3])}" if bad else "; the header is damaged"
+    if not bad or set(tensors) != set(entry.crc32):
+        return "; the header is damaged"
+    return f"; damaged: {', '.join(sorted(bad)[:3])}"
 
 
 def _sha256(path: Path) -> str:

@@ -14,8 +14,19 @@ from torch.optim import Optimizer
 from ganzoo.errors import CheckpointError
 from ganzoo.settings import Optimizer as Settings
 
-_HOW = ("capturable", "foreach", "fused")
-"""Options that the run has now, whatever it was saved with: how to compute, not what."""
+_HOW = (
+    *("capturable", "foreach", "fused", "differentiable"),
+    *("amsgrad", "centered", "maximize", "nesterov"),
+)
+"""Options that the run has now, whatever it was saved with: how to compute, or never set."""
+
+_MOMENTS = {
+    "Adam": frozenset({"step", "exp_avg", "exp_avg_sq"}),
+    "RMSprop": frozenset({"step", "square_avg"}),
+}
+"""What a step of an optimizer takes for granted, once a parameter has a state."""
+
+_ESCAPE = ", or with --weights-only"
 
 
 def pack_optimizer(optimizer: Optimizer, names: Mapping[int, str]) -> dict[str, Any]:
@@ -53,21 +64,20 @@ def unpack_optimizer(optimizer: Optimizer, names: Mapping[int, str], tree: Any) 
     """
     try:
         _check(optimizer, names, tree)
-        state = _torch_state(optimizer, names, tree)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        optimizer.load_state_dict(_torch_state(optimizer, names, tree))
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
-            f"the checkpoint holds no state of an optimizer ({type(error).__name__}: {error});"
-            " choose another one"
+            f"the checkpoint holds no state of an optimizer ({type(error).__name__}:"
+            f" {error!s:.200}); choose another one{_ESCAPE}"
         ) from error
-    optimizer.load_state_dict(state)
 
 
 def _check(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> None:
     kind = type(optimizer).__name__
     if tree["class"] != kind:
         raise CheckpointError(
-            f"the checkpoint was made with the optimizer {tree['class']}, the run now has {kind};"
-            " resume with the settings it was started with"
+            f"the checkpoint was made with the optimizer {tree['class']!s:.40}, the run now has"
+            f" {kind}; resume with the settings it was started with{_ESCAPE}"
         )
     shapes = {_name(x, names): list(x.shape) for x in _parameters(optimizer)}
     lost, new = (
@@ -82,10 +92,11 @@ def _check(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> None:
     for name, shape in shapes.items():
         if tree["shapes"][name] != shape:
             raise CheckpointError(
-                f"{name}: has shape {tree['shapes'][name]} in the checkpoint and {shape} in the"
-                " network; resume with the network it was made with"
+                f"{name}: has shape {tree['shapes'][name]!s:.40} in the checkpoint and {shape} in"
+                " the network; resume with the network it was made with"
             )
     _check_groups(optimizer, names, tree)
+    _check_state(optimizer, names, tree)
 
 
 def _check_groups(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> None:
@@ -94,11 +105,35 @@ def _check_groups(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> 
         raise CheckpointError(
             f"the optimizer's parameters were grouped otherwise in the checkpoint"
             f" ({len(tree['groups'])} groups, now {len(have)});"
-            " resume with the settings it was started with"
+            f" resume with the settings it was started with{_ESCAPE}"
         )
-    strangers = set(tree["state"]) - set(tree["shapes"])
-    if strangers:
-        raise ValueError(f"state of unknown parameters {sorted(strangers)[:5]}")
+    for group, saved in zip(optimizer.param_groups, tree["groups"], strict=True):
+        for key, own in _options(group).items():
+            if key not in _HOW and key in saved and _kind(saved[key]) != _kind(own):
+                raise ValueError(f"{key} is {saved[key]!r:.40}")
+
+
+def _check_state(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> None:
+    """Refuse moments that would only fail in the next step."""
+    shapes = {_name(x, names): x.shape for x in _parameters(optimizer)}
+    needed = _MOMENTS.get(type(optimizer).__name__, frozenset())
+    for name, saved in tree["state"].items():
+        if missing := needed - set(saved):
+            raise ValueError(f"{name} lacks {min(missing)}")
+        for key, value in saved.items():
+            wanted = torch.Size() if key == "step" else shapes[name]
+            if (value is not None or key in needed) and value.shape != wanted:
+                raise CheckpointError(
+                    f"{name}: its {key} has shape {list(value.shape)} in the checkpoint, and"
+                    f" {list(wanted)} is needed; choose another one{_ESCAPE}"
+                )
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_kind, value))})"
+    number = type(value) in (int, float) or (isinstance(value, Tensor) and value.ndim == 0)
+    return "number" if number else type(value).__name__
 
 
 def _torch_state(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> dict[str, Any]:
@@ -107,6 +142,7 @@ def _torch_state(optimizer: Optimizer, names: Mapping[int, str], tree: Any) -> d
     parameters = {_name(x, names): x for x in _parameters(optimizer)}
     groups = [
         {
+            **_options(group),
             **_options(saved),
             **{key: group[key] for key in _HOW if key in group},
             "lr": _like_own(saved["lr"], group["lr"]),

@@ -9,6 +9,8 @@ import gc
 import math
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
@@ -22,6 +24,7 @@ from ganzoo.settings import Training
 from ganzoo.training.experiment import Experiment
 from ganzoo.training.trainer import Trainer
 
+_TOO_LITTLE = ("out of memory", "can't allocate memory", "not enough memory")
 _SHARE = 0.9  # of the memory there is is planned; the rest is for gaps between what is allocated
 _ENOUGH, _PATIENCE = 0.1, 1.0  # seconds of steps that tell the time; of one that tells it alone
 
@@ -62,6 +65,36 @@ def memory(device: torch.device) -> tuple[float, float]:
 
     unit = 1.0 if sys.platform == "darwin" else 1024.0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, math.inf
+
+
+@contextmanager
+def enough_memory(training: Training, resolution: int, device: torch.device) -> Iterator[None]:
+    """Say what would need less where the block asks for more memory than there is.
+
+    Args:
+        training: Settings of the run.
+        resolution: Pixels per side.
+        device: Where it trains.
+
+    Raises:
+        MachineError: There is too little memory.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        told = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not told and not any(words in str(error).lower() for words in _TOO_LITTLE):
+            raise
+        peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+        used = f" after {_gib(peak)} were in use" if peak else ""
+        micro = training.micro_batch_size or training.batch_size
+        parts = f"training.micro_batch_size={max(micro // 2, 1)}"
+        raise MachineError(
+            f"{device}: out of memory{used}, at {resolution} px in batches of"
+            f" {training.batch_size} played {micro} at a time; use --set {parts}, --precision bf16"
+            f" or a smaller --resolution (a run that has begun: {parts} in its config.toml, then"
+            " ganzoo resume)"
+        ) from error
 
 
 def rehearse(

@@ -10,7 +10,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from ganzoo.errors import DivergedError
+from ganzoo.training.finite import diverged
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,7 @@ class Readings:
         means = {name: total / self._counts[name] for name, total in zip(told, sums, strict=True)}
         bad = [name for name, mean in means.items() if not abs(mean) < float("inf")]
         if bad:
-            raise DivergedError(
-                f"{bad[0]} is no longer a finite number; lower the learning rate"
-                " (--set optimizer.discriminator.learning_rate=1e-4) or add a penalty"
-                " (--regularizer r1)"
-            )
+            raise diverged(bad[0])
         return means
 
     def clear(self) -> None:
@@ -119,7 +115,10 @@ class Readings:
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
         """Continue from sums and counts."""
-        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self._sums = {
+            name: value.to(device, copy=True)  # it changes in place
+            for name, value in state["sums"].items()
+        }
         self._counts = Counter(state["counts"])
 
 

@@ -17,6 +17,7 @@ from ganzoo.training.batches import Batch, Batches
 from ganzoo.training.compiled import compiled
 from ganzoo.training.ema import Average
 from ganzoo.training.experiment import Experiment, acting, hooks_of, parameters_called
+from ganzoo.training.finite import Finite
 from ganzoo.training.graphs import Graphs, choose_graphs
 from ganzoo.training.memory import keep_memory
 from ganzoo.training.optimizers import make_optimizer, set_learning_rate
@@ -93,6 +94,8 @@ class Trainer:
             graphs, why = choose_graphs(training.cuda_graph, device, self.ranks.size, inside)
         self.graphs = graphs
         self.notes = [note for note in (self.precision.note, why) if note]
+        waits = device.type == "cpu" and graphs is None
+        self.finite = Finite(self.networks, experiment.algorithm.players, device, waits=waits)
         self.scalars = Scalars(device)
         for player in experiment.algorithm.players:
             self.reset_optimizer(player)
@@ -116,7 +119,7 @@ class Trainer:
             stop: Asked at each step boundary; when true, a last tick comes and training ends.
 
         Raises:
-            DivergedError: A reading is not finite.
+            DivergedError: A reading or a gradient is not finite.
         """
         error: BaseException | None = None
         try:
@@ -149,6 +152,7 @@ class Trainer:
             else:
                 self.graphs.play(self)
         self.step += 1
+        self.finite.poll(self.step)
         self._hooks.hook.step_end(run=self.view)
 
     def iterate(self, batches: Sequence[Batch] = ()) -> None:
@@ -192,9 +196,10 @@ class Trainer:
         self._played[phase.player] = (phase, play)
 
     def update(self, player: str) -> None:
-        """Let a player's optimizer step, then tell the parts."""
-        self.optimizers[player].step()
+        """Let a player's optimizer step where gradients are finite, then tell the parts."""
         phase, play = self._played[player]
+        self.finite.look(player, self._parameters(player), play.readings, self.step)
+        self.optimizers[player].step()
         self._hooks.hook.phase_end(run=self.view, phase=phase, play=play)
 
     # -- what graphs need -------------------------------------------------------------------
@@ -249,11 +254,11 @@ class Trainer:
         """Return everything a resumed run needs, by group; only between two steps."""
         return pack_state(self)
 
-    def load_state_dict(self, groups: Mapping[str, Any]) -> None:
-        """Continue from :meth:`state_dict`; random state is restored last."""
+    def load_state_dict(self, groups: Mapping[str, Any], *, weights_only: bool = False) -> None:
+        """Continue from :meth:`state_dict`, or only from the networks and counts in it."""
         if self.graphs is not None:
             self.graphs.drop()
-        unpack_state(self, groups)
+        unpack_state(self, groups, weights_only=weights_only)
 
     # -- private ----------------------------------------------------------------------------
 
@@ -270,6 +275,7 @@ class Trainer:
 
     def _tick(self, *, regular: bool) -> Tick:
         means = self.readings.means()
+        self.finite.check()
         self.clock.stop()
         if regular:
             self.readings.clear()

@@ -149,10 +149,14 @@ class Ada(Augment):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from :meth:`state_dict`."""
         device = self.p.device
-        self._signs = state["signs"].to(device, copy=True)  # it changes in place
+        # copies, for they change in place
+        self._signs = state["signs"].reshape(()).to(device, torch.float32, copy=True)
         # once these were numbers, and the images were counted from the start of the run
-        self._moves = torch.as_tensor(state["moves"], device=device).clone()
-        self._images = torch.as_tensor(state.get("images", 0), device=device).clone()
+        self._moves = torch.as_tensor(state["moves"]).reshape(()).to(device, torch.long, copy=True)
+        self._images = (
+            torch.as_tensor(state.get("images", 0)).reshape(()).to(device, torch.long, copy=True)
+        )
         # the rate may be another one now; then p goes on from where it was
-        self._risen = state["risen"].to(device) * self._range // state["range"]
+        risen = state["risen"].reshape(()).to(device, torch.long)
+        self._risen = risen * self._range // state["range"]
         self.p.copy_(self._risen / self._range)

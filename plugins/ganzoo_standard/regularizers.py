@@ -215,7 +215,8 @@ class LeCam(Regularizer):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the averages of :meth:`state_dict`."""
-        self._averages = state["averages"]
+        averages = state["averages"]
+        self._averages = None if averages is None else averages.reshape(2)
 
 
 @final

@@ -75,4 +75,4 @@ class PathLength(Regularizer):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the mean of :meth:`state_dict`."""
-        self._mean = state["mean"]
+        self._mean = None if state["mean"] is None else state["mean"].reshape(())

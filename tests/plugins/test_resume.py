@@ -5,42 +5,26 @@ from typing import Any
 
 import pytest
 import torch
-from zoo import REGISTRY, Pictures, least, size_of
+from zoo import RESUMED, trainer_of
 
-from ganzoo import build
-from ganzoo.plan import resolve
 from ganzoo.sampling import sample
+from ganzoo.training.difference import differences
 from ganzoo.training.skeleton import digest, pack, unpack
 from ganzoo.training.trainer import Trainer
 
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{entry.name: (entry.name, {}) for entry in REGISTRY.recipes()},
-    "lecam": ("sngan", {"regularizer": ["lecam"]}),
-    "dragan": ("dcgan", {"regularizer": ["none", "dragan"]}),
-    "ada": ("dcgan", {"augment": ["ada"]}),
-    "diffaugment": ("dcgan", {"augment": ["diffaugment"]}),
-}
 
-
-def trainer_of(case: str) -> Trainer:
-    name, add = CASES[case]
-    recipe = REGISTRY.find("recipe", name).recipe
-    networks = {k: REGISTRY.find(k, str(recipe.parts[k])) for k in ("generator", "discriminator")}
-    sets = ["training.batch_size=4"]
-    for kind, entry in networks.items():
-        sets += [f"{kind}.{name}={value}" for name, value in least(entry).items()]
-    side = size_of(*networks.values()) or 0
-    plan = resolve(REGISTRY, name, sets=sets, add=add, overrides={"training.resolution": side})
-    data = Pictures(side)
-    built = build.outline(plan, REGISTRY, {"dataset": data})
-    return Trainer(built.with_data(data), torch.device("cpu"))
+def played(trainer: Trainer) -> dict[str, Any]:
+    """Return a copy of what a trainer has played to; the clock of no two runs is equal."""
+    copy: dict[str, Any] = unpack(*pack(trainer.state_dict(), "state"))
+    del copy["clock"]
+    return copy
 
 
 def state_of(trainer: Trainer) -> str:
-    return digest({k: v for k, v in trainer.state_dict().items() if k != "clock"})
+    return digest(played(trainer))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", RESUMED)
 def test_a_resumed_run_ends_in_the_state_of_one_that_never_stopped(case: str) -> None:
     torch.manual_seed(0)
     whole = trainer_of(case)
@@ -57,7 +41,7 @@ def test_a_resumed_run_ends_in_the_state_of_one_that_never_stopped(case: str) ->
     for _ in range(3):
         second.play_step()
 
-    assert state_of(second) == state_of(whole)
+    assert list(differences(played(whole), played(second)))[:3] == []
     assert state_of(first) != state_of(whole)
 
 
@@ -95,7 +79,7 @@ def test_what_only_these_parts_remember_is_missed_when_it_is_lost(
     assert ends[0] != ends[1]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", RESUMED)
 def test_the_same_seed_gives_the_same_run_also_with_two_threads(case: str) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -116,7 +100,7 @@ def test_the_same_seed_gives_the_same_run_also_with_two_threads(case: str) -> No
     assert len(states) == 1
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", RESUMED)
 def test_looking_at_a_run_leaves_its_state_alone(case: str) -> None:
     trainer = trainer_of(case)
     trainer.play_step()

@@ -466,7 +466,7 @@ def test_a_run_keeps_what_was_chosen_and_is_not_rehearsed_on_resume(
     again = Notes()
     runner.resume(run, REGISTRY, device="cpu", observers=[again], kimg="+0.04")
 
-    assert again.said() == []
+    assert again.said() == ["settings changed: training.kimg 0.04 -> 0.08"]
     assert len(again.waits()) == 1
     assert tomllib.loads(run.config.read_text())["training"]["micro_batch_size"] == 4
 
