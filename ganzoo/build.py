@@ -1,5 +1,7 @@
 """Names become objects, here only; what does not fit is refused before data is opened."""
 
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,8 +12,9 @@ from torch import nn
 
 from ganzoo import fit
 from ganzoo.algorithm import Algorithm
+from ganzoo.discovery import reason_of
 from ganzoo.draft import LOCAL
-from ganzoo.errors import FitError, GanzooError
+from ganzoo.errors import FitError, GanzooError, MachineError, RecipeError
 from ganzoo.interfaces import DataInfo, Dataset, Env
 from ganzoo.nn.resolution import nearest
 from ganzoo.options import make, schema
@@ -42,6 +45,9 @@ class Builder:
         if slot in self._objects:
             self.made_by[slot] = {"kind": kind, "id": LOCAL}
             return self._objects[slot]
+        if slot not in self._plan.parts:
+            origin = self._plan.origin(f"{slot}.use")
+            raise RecipeError(f"{slot}: a run needs one, and it is none  (from {origin})")
         named: Part = self._plan.parts[slot]
         entry = self._registry.find(kind, named.name)
         cls = self._registry.load(entry)
@@ -59,8 +65,45 @@ class Builder:
         except GanzooError:
             raise
         except Exception as error:
+            given = self._given(slot)
+            if given:
+                raise RecipeError(
+                    f"{slot}: {entry.name} cannot be built with {given}: {reason_of(error)}"
+                ) from error
             error.add_note(f"while building {slot} ({entry.full_id})")
             raise
+
+    def network(self, role: str, kind: str, env: Env, seed: int) -> nn.Module:
+        """Return the network of a role; refuse one that no memory of this machine would hold."""
+        if role not in self._objects:
+            self._weigh(role, kind, env)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(seed, "initialization", role))
+            network: nn.Module = self.part(role, kind, env)
+        return network
+
+    def _weigh(self, role: str, kind: str, env: Env) -> None:
+        try:
+            with torch.device("meta"):  # shapes alone: nothing is allocated
+                network: nn.Module = self.part(role, kind, env)
+        except Exception:  # it looks at numbers that are not there, or fails the next time too
+            return
+        need = sum(each.nbytes for each in network.parameters())
+        if need > (room := _memory()):
+            raise MachineError(
+                f"{role}: {self.made_by[role]['id']} has {need / 2**30:.3g} GiB of parameters, and"
+                f" this machine {room / 2**30:.3g} GiB of memory; {self._given(role)}"
+            )
+
+    def _given(self, slot: str) -> str:
+        """The settings of a part that its maker did not choose, each with its origin."""
+        settings = self._plan.parts[slot].settings
+        origins = {name: self._plan.origin(f"{slot}.{name}") for name in settings}
+        return ", ".join(
+            f"{slot}.{name} = {settings[name]!r} (from {origin})"
+            for name, origin in origins.items()
+            if origin.partition(" ")[0] not in ("default", "recipe", "preset")
+        )
 
     def group(self, kind: str, env: Env) -> dict[str, Any]:
         """Return the parts of a kind of which there may be several, by name."""
@@ -99,7 +142,7 @@ def outline(plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = 
     env = _env(plan, info)
     algorithm: Algorithm = builder.part("algorithm", "algorithm", env)
     networks = {
-        role: _network(builder, role, kind, env, plan.training.seed)
+        role: builder.network(role, kind, env, plan.training.seed)
         for role, kind in algorithm.roles.items()
     }
     has_loss = "loss" in plan.parts or "loss" in (objects or {})
@@ -116,7 +159,7 @@ def outline(plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = 
         schedules=builder.group("schedule", env),
         made_by=builder.made_by,
         components={slot: entry.component for slot, entry in builder.entries.items()},
-        notes=plan.dropped,
+        notes=(*plan.dropped, *info.notes),
     )
     return replace(built, notes=(*built.notes, *fit.check(built)))
 
@@ -139,11 +182,12 @@ def dataset(
     return found, entry and entry.component
 
 
-def _network(builder: Builder, role: str, kind: str, env: Env, seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(seed, "initialization", role))
-        network: nn.Module = builder.part(role, kind, env)
-    return network
+def _memory() -> float:
+    """Bytes of memory that this machine has; without end where nobody tells."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # Windows
+        return math.inf
 
 
 def _completed(plan: Plan, registry: Registry, builder: Builder) -> Plan:

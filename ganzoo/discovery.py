@@ -4,16 +4,19 @@ pluggy registers, validates and calls; discovery is ours, so that one broken plu
 itself. Only light modules are imported here.
 """
 
+import os
 import re
 import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import Distribution, EntryPoint, distributions
 from importlib.util import module_from_spec, spec_from_file_location
+from opcode import opmap
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -33,7 +36,12 @@ _ANSWER = "ganzoo_register"
 
 _MODULE = re.compile(r"[A-Za-z_][\w.]*(:[\w.]+)?$")
 
-Status = Literal["ok", "disabled", "broken", "incompatible"]
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+
+_RAISE = opmap["RAISE_VARARGS"]
+_KNOWN = ("ganzoo", "pluggy", "click", "torch")  # their lines do not say whose fault it is
+
+Status = Literal["ok", "installed", "disabled", "broken", "incompatible"]
 
 
 @final
@@ -63,6 +71,11 @@ class Source:
             code = path.read_bytes() if path.is_file() else b""
             return f"sha256:{sha256(code).hexdigest()[:12]}"
         return self.installed or "unknown"
+
+    @property
+    def maker(self) -> str:
+        """Who made it, for people: ``ganzoo-weather 0.2``, or the path of a file."""
+        return f"{self.distribution} {self.version}" if self.distribution else self.value
 
     @property
     def first_party(self) -> bool:
@@ -118,7 +131,7 @@ class PluginState:
     Attributes:
         name: Its id in this process.
         source: Where it comes from.
-        status: ``ok``, ``disabled``, ``broken`` or ``incompatible``.
+        status: What it is; ``installed`` where nobody asked it yet.
         reason: Why it is not ok; empty when it is.
         traceback: Of what broke it; empty otherwise.
         load_ms: Milliseconds it took to import and ask.
@@ -187,10 +200,14 @@ def ask(name: str, source: Source, manager: pluggy.PluginManager) -> PluginState
     items: tuple[Component | Recipe, ...] = ()
     notes: dict[str, str] = {}
     try:
-        items, notes = _sorted_out(_answers(source.load(), manager))
+        with redirect_stdout(sys.stderr):  # stdout is for results, and may be read by a program
+            items, notes = _sorted_out(_answers(source.load(), manager))
         if notes and not items:
             raise PluginError("; ".join(f"{what}: {why}" for what, why in notes.items()))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if interrupted(error):
+            error.add_note(f"while plugin {name} ({source.maker}) was asked; -p no:{name}")
+            raise
         status, reason, trace = "broken", reason_of(error), traceback.format_exc()
     return PluginState(
         name=name,
@@ -255,6 +272,9 @@ def refusal(
     if source.group != GROUP:
         reason = f"it is made for {source.group}; this ganzoo speaks {GROUP}"
         return PluginState(name, source, "incompatible", reason)
+    if source.distribution is not None and not _NAME.fullmatch(source.name):
+        reason = f"the name of its entry point, {source.name!r}, is not letters, digits, '-', '.'"
+        return PluginState(name, source, "broken", reason)
     if source.answers_to(blocked):
         return PluginState(name, source, "disabled", f"blocked by -p no:{source.name}")
     free = source.first_party or source.distribution is None or only is None
@@ -271,10 +291,16 @@ def _entry_points_text(dist: Distribution) -> str:
 
 
 def _name_and_version(dist: Distribution) -> tuple[str, str | None]:
-    """Both at once: whenever either is asked for, the metadata are parsed anew."""
-    metadata = dist.metadata
-    name, version = ((metadata.get_all(key) or [None])[0] for key in ("Name", "Version"))
-    return name or "unknown", version
+    """Both at once: whenever either is asked for, the metadata are parsed anew.
+
+    Where they cannot be read, the name of their folder says both.
+    """
+    name = version = None
+    with suppress(OSError, ValueError, TypeError):  # not there, or no text
+        metadata = dist.metadata
+        name, version = ((metadata.get_all(key) or [None])[0] for key in ("Name", "Version"))
+    folder, _, written = Path(str(getattr(dist, "_path", "unknown"))).stem.partition("-")
+    return name or folder, version or written or None
 
 
 def _sources_of(dist: Distribution, name: str, version: str | None) -> Iterator[Source]:
@@ -295,6 +321,30 @@ def plain(name: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an error on one line, with its type unless it is our own."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"
+    """Return an error on one line, with its type unless it is our own, and where it came from."""
+    told = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = " ".join(told.split())
+    if isinstance(error, PluginError):
+        return text
+    return f"{type(error).__name__}: {text}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """The last line of somebody else's code on the way to an error; empty if there is none."""
+    frames = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append((error.filename, error.lineno))
+    known = [str(sys.modules[name].__file__) for name in _KNOWN if name in sys.modules]
+    ours = ("<", *(f"{Path(file).parent}{os.sep}" for file in known))
+    foreign = [(Path(file), line) for file, line in frames if not file.startswith(ours)]
+    return "".join(f" ({'/'.join(f.parts[-2:])}:{line})" for f, line in foreign[-1:])
+
+
+def interrupted(error: BaseException) -> bool:
+    """Return whether somebody pressed Ctrl-C; a plugin may raise the same by a line of its own."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is None or trace.tb_frame.f_code.co_code[trace.tb_lasti] != _RAISE

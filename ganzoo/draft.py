@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, final
 
 from ganzoo.errors import RecipeError, did_you_mean
-from ganzoo.registry import Registry
+from ganzoo.registry import Entry, Registry
 from ganzoo.spec import MANY
 
 ONE = ("dataset", "generator", "discriminator", "loss", "algorithm")
@@ -86,7 +86,10 @@ class Draft:
         Raises:
             RecipeError: An unknown key, or a name that means nothing.
         """
-        words = [self._word(key, value, origin) for key, value in _flat(tables)]
+        try:
+            words = [self._word(key, value, origin) for key, value in _flat(tables)]
+        except RecursionError:
+            raise RecipeError(f"{origin}: its tables are nested too deep") from None
         for word in words:
             if word.names_part:
                 self._name(word, origin)
@@ -105,7 +108,7 @@ class Draft:
             kept = {s: n for s, n in self.names.items() if s.partition(".")[0] != kind}
             self.names = kept
             return
-        entry = self._registry.find(kind, name)
+        entry = self._found(kind, name, origin)
         slot = f"{kind}.{entry.name}"
         if self.names.get(slot, entry.id) != entry.id:
             slot = f"{kind}.{entry.full_id.replace('/', '-')}"
@@ -174,24 +177,32 @@ class Draft:
             raise RecipeError(f"{word.key}: {name!r} is no name  (from {origin})")
         if name == NONE:
             self.names.pop(word.slot, None)
+            self._say(f"{word.slot}.use", Said(word.slot, NONE, origin, origin))
         elif name == LOCAL:
             self._take(word.slot, LOCAL, origin)
         elif word.kind == "dataset":
             self._take_dataset(name, origin)
         else:
-            self._take(word.slot, self._registry.find(word.kind, name).id, origin)
+            self._take(word.slot, self._found(word.kind, name, origin).id, origin)
 
     def _take(self, slot: str, part: str, origin: str) -> None:
         self.names[slot] = part
         self._say(f"{slot}.use", Said(slot, part, origin, origin, part))
 
+    def _found(self, kind: str, name: str, origin: str) -> Entry:
+        """What the registry finds; an error says who asked."""
+        try:
+            return self._registry.find(kind, name)
+        except RecipeError as error:
+            raise RecipeError(f"{error}  (from {origin})", hint=error.hint) from None
+
     def _take_dataset(self, name: str, origin: str) -> None:
         """A registered name, or else a path, which means the part that reads folders and zips."""
-        path = Path(name).expanduser()
         try:
-            self._take("dataset", self._registry.find("dataset", name).id, origin)
+            self._take("dataset", self._found("dataset", name, origin).id, origin)
         except RecipeError:
-            if not (name.startswith((".", "/", "~")) or path.suffix == ".zip" or path.exists()):
+            path = _path(name)
+            if path is None:
                 raise
             part = self._registry.find("dataset", "folder").id
             self._take("dataset", part, origin)
@@ -224,7 +235,7 @@ def parsed(text: str) -> tuple[str, Any]:
         raise RecipeError(f"--set {text!r}: write --set training.kimg=100")
     try:
         found = tomllib.loads(f"value = {written}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key, written
     plain = list(found) == ["value"] and not isinstance(found["value"], date | datetime | time)
     return key, found["value"] if plain else written
@@ -236,6 +247,16 @@ def _flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         elif value != {} or prefix.partition(".")[0] in MANY:  # [regularizer.r1] names a part
             yield f"{prefix}{key}", value
+
+
+def _path(name: str) -> Path | None:
+    """The path that a name means: it looks like one, or something is there; else None."""
+    try:
+        path = Path(name).expanduser()
+        there = bool(name) and path.exists()
+    except (OSError, RuntimeError):  # too long a name, or nobody's home
+        return None
+    return path if there or name.startswith((".", "/", "~")) or path.suffix == ".zip" else None
 
 
 def _are_names(value: object) -> bool:

@@ -3,16 +3,22 @@
 A rule reads what parts declare or do; none knows a part by its name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
 
 from ganzoo.algorithm import images_of
-from ganzoo.errors import FitError
+from ganzoo.discovery import reason_of
+from ganzoo.errors import FitError, GanzooError
 from ganzoo.interfaces import BOUNDED
 from ganzoo.outline import Outline
 from ganzoo.training.experiment import parameters_called
+from ganzoo.types import Labels
+
+_NOBODYS = 7_351_992_063  # a seed that no network sets
 
 
 def check(built: Outline) -> list[str]:
@@ -104,22 +110,81 @@ def _check_shapes(built: Outline) -> set[str]:
     made.eval()
     judge.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            answer = made(torch.zeros(2, built.z_dim), labels)
-            images = images_of(answer)
+        with torch.random.fork_rng(devices=[]):
+            who = f"generator {built.name('generator')}"
+            with _tried(who, "makes no images of z"):
+                answer = _unharmed(who, made, torch.zeros(2, built.z_dim), labels)
+                images = images_of(answer)
+                _check_values(who, "images", images, made)
             _check_image(images, built)
-            out = judge(images, labels)
+            judged = f"images {list(images.shape[1:])} of {who}"
+            who = f"discriminator {built.name('discriminator')}"
+            with _tried(who, f"takes no {judged}"):
+                out = _unharmed(who, judge, images.detach(), labels)
+                logits = out["logits"] if isinstance(out, Mapping) else out
+                _check_values(who, "logits", logits, judge)
+            _check_loss(built, logits.detach())
     finally:
         made.train(modes[0])
         judge.train(modes[1])
-    logits = out["logits"] if isinstance(out, Mapping) else out
     if logits.shape[:1] != (2,):
         raise FitError(
-            f"discriminator {built.name('discriminator')} gives logits"
-            f" {list(logits.shape)} for 2 images of generator {built.name('generator')};"
+            f"{who} gives logits {list(logits.shape)} for 2 {judged};"
             " the first dimension must be the image"
         )
     return {name for each in (answer, out) if isinstance(each, Mapping) for name in each}
+
+
+@contextmanager
+def _tried(who: str, what: str) -> Iterator[None]:
+    """Name the network at whose first images somebody's code fails."""
+    try:
+        yield
+    except GanzooError:
+        raise
+    except Exception as error:
+        raise FitError(f"{who} {what}: {reason_of(error)}") from error
+
+
+def _unharmed(who: str, network: nn.Module, given: torch.Tensor, labels: Labels | None) -> Any:
+    """What a network answers; it must leave its input and the seed of everybody alone."""
+    before = given.clone()
+    torch.default_generator.manual_seed(_NOBODYS)
+    answer = network(given, labels)
+    if not torch.equal(before, given):
+        raise FitError(f"{who} changes its input in place; let it work on a copy")
+    if torch.initial_seed() != _NOBODYS:
+        raise FitError(f"{who} calls torch.manual_seed; let it draw from a generator of its own")
+    return answer
+
+
+def _check_loss(built: Outline, logits: torch.Tensor) -> None:
+    """Refuse a loss that does not answer with a number a logit."""
+    loss, inputs = built.loss, logits.requires_grad_()
+    if loss is None:
+        return
+    who = f"loss {built.name('loss')}"
+    with _tried(who, f"cannot judge logits {list(logits.shape)}"):
+        sides = {
+            "discriminator": loss.discriminator(inputs, inputs),
+            "generator": loss.generator(inputs, inputs if loss.paired else None),
+        }
+    for player, values in sides.items():
+        if not isinstance(values, torch.Tensor) or not values.requires_grad:
+            raise FitError(
+                f"{who} gives the {player} nothing that it could learn from: {values!r}"
+            )
+
+
+def _check_values(who: str, what: str, values: torch.Tensor, network: nn.Module) -> None:
+    if not values.is_floating_point():
+        raise FitError(
+            f"{who} gives {what} of {values.dtype}; they must be floating-point numbers"
+        )
+    if not values.isfinite().all():
+        raise FitError(f"{who} gives {what} that are not finite before it has learned anything")
+    if not values.requires_grad and any(p.requires_grad for p in network.parameters()):
+        raise FitError(f"{who} gives {what} from which no gradient comes back; look for detach()")
 
 
 def _check_image(images: torch.Tensor, built: Outline) -> None:

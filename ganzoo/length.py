@@ -31,11 +31,20 @@ def tick_nimg(built: Outline, total: int | None) -> int:
 def with_length(built: Outline, epochs: float | None, steps: int | None) -> Outline:
     """Turn epochs or steps into images."""
     training = built.plan.training
-    if epochs is not None:
-        kimg = epochs * built.info.count / 1000
-    elif steps is not None:
-        kimg = steps * training.batch_size * built.algorithm.batches / 1000
-    else:
+    try:
+        if epochs is not None:
+            kimg = epochs * built.info.count / 1000
+        elif steps is not None:
+            kimg = steps * training.batch_size * built.algorithm.batches / 1000
+        else:
+            kimg = training.kimg
+        math.ceil(kimg * 1000)
+    except (OverflowError, ValueError):
+        origin = built.plan.origin("training.kimg")
+        said = {"--epochs": epochs, "--steps": steps, f"kimg (from {origin})": training.kimg}
+        key, value = next(each for each in said.items() if each[1] is not None)
+        raise RecipeError(f"{key}: {value} is no length") from None
+    if epochs is None and steps is None:
         return built
     plan = replace(built.plan, training=replace(training, kimg=kimg, minutes=None))
     return replace(built, plan=plan)
@@ -51,10 +60,13 @@ def longer(plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, nim
             end = float(kimg) + (nimg / 1000 if training.minutes else training.kimg) * (
                 kimg.startswith("+")
             )
-        except ValueError:
+            math.ceil(end * 1000)
+        except (ValueError, OverflowError):
             raise RecipeError(f"--kimg {kimg!r} is no number; write 600 or +100") from None
         training = replace(training, kimg=end, minutes=None)
-    if training.minutes is None and nimg >= training.kimg * 1000:
+    over = training.minutes is None and nimg >= training.kimg * 1000
+    # A run killed after its last checkpoint has yet to say that it is done.
+    if over and (kimg is not None or run.read_info().get("status") == "done"):
         raise RecipeError(
             f"{run.path.name} is done at {nimg / 1000:g} kimg; go on with"
             f" --kimg +{training.kimg:g}"

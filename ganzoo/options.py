@@ -98,7 +98,7 @@ class Option:
         """
         try:
             parsed = _converted(self.type, value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise RecipeError(f"{where}: {value!r} is not {self.values}.") from None
         for each in parsed if isinstance(parsed, tuple | list) else (parsed,):
             if each is not None and not all(
@@ -267,17 +267,23 @@ def _converted(hint: Any, value: Any) -> Any:
         raise TypeError
     if hint is float and isinstance(value, int | float):
         return _number(value)
-    if hint is int and isinstance(value, float) and value.is_integer():
-        return int(value)  # 1e5 is how TOML writes a large whole number
+    if hint is int and isinstance(value, int | float) and value == int(value):
+        return _whole(int(value))  # 1e5 is how TOML writes a large whole number
     if isinstance(value, origin or hint):
         return value
     raise TypeError
 
 
 def _number(value: Number) -> float:
-    if math.isnan(value):
+    if not math.isfinite(value):
         raise ValueError
     return float(value)
+
+
+def _whole(value: int) -> int:
+    if value.bit_length() > 63:  # no tensor can count so far
+        raise ValueError
+    return value
 
 
 def _chosen(choices: tuple[Any, ...], value: Any) -> Any:

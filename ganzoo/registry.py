@@ -12,7 +12,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, final
 
-from ganzoo.discovery import PluginState, Source, ask, asker, plain, reason_of, refusal, scan
+from ganzoo.discovery import (
+    PluginState,
+    Source,
+    ask,
+    asker,
+    interrupted,
+    plain,
+    reason_of,
+    refusal,
+    scan,
+)
 from ganzoo.errors import GanzooError, PluginError, RecipeError, did_you_mean
 from ganzoo.spec import KINDS, Component, Recipe
 
@@ -70,6 +80,7 @@ class Registry:
         only: Names of the third-party plugins to use; None for all. Files are always used.
         blocked: Names of plugins not to import, whoever made them.
         strict: Raise at the first broken plugin.
+        asks: Import plugins and ask what they offer; else only their metadata are known.
 
     Raises:
         PluginError: A plugin is broken, and ``strict``.
@@ -82,15 +93,21 @@ class Registry:
         only: Sequence[str] | None = None,
         blocked: Iterable[str] = (),
         strict: bool = False,
+        asks: bool = True,
     ) -> None:
         self._states: dict[str, PluginState] = {}
         self._entries: list[Entry] = []
         refused, manager = tuple(blocked), asker()
         for source in sources:
             name = _free_name(source, self._states)
-            state = refusal(name, source, only, refused) or ask(name, source, manager)
+            state = refusal(name, source, only, refused) or (
+                ask(name, source, manager) if asks else PluginState(name, source, "installed")
+            )
             if strict and state.status == "broken":
-                error = PluginError(f"plugin {name} is broken: {state.reason}")
+                error = PluginError(
+                    f"plugin {name} ({source.maker}) is broken: {state.reason}",
+                    hint=_cure(name, source),
+                )
                 error.add_note(state.traceback)
                 raise error
             self._states[name] = state
@@ -103,6 +120,7 @@ class Registry:
         blocked: Iterable[str] = (),
         files: Iterable[str | Path] = (),
         strict: bool = False,
+        asks: bool = True,
     ) -> "Registry":
         """Return the registry of everything installed, and of plugins in single files.
 
@@ -112,11 +130,12 @@ class Registry:
             blocked: As above.
             files: Paths of Python files that are plugins.
             strict: As above.
+            asks: As above.
         """
         only = os.environ.get("GANZOO_PLUGINS") if only is None else only
         named = [name.strip() for name in only.split(",")] if isinstance(only, str) else only
         sources = [*cls.scan(), *map(Source.of_file, files)]
-        return cls(sources, only=named, blocked=blocked, strict=strict)
+        return cls(sources, only=named, blocked=blocked, strict=strict, asks=asks)
 
     @staticmethod
     def scan() -> list[Source]:
@@ -190,7 +209,7 @@ class Registry:
     def _not_found(self, kind: str, name: str) -> GanzooError:
         for state in self._states.values():
             if problem := _unusable(state, kind, name):
-                return PluginError(problem, hint=f"ganzoo plugins {state.name}")
+                return PluginError(problem, hint=_cure(state.name, state.source))
         if elsewhere := self._elsewhere(kind, name):
             return RecipeError(f"no {_word(kind)} {name!r}; {elsewhere}")
         words = [
@@ -229,12 +248,13 @@ def _imported(entry: Entry, target: str, what: Literal["class", "function"]) -> 
             raise TypeError(f"{attribute} is no {what}")
     except GanzooError:
         raise
-    except (Exception, SystemExit) as error:
-        made_by = f"{source.distribution or source.value} {source.version}"
+    except BaseException as error:
+        if interrupted(error):
+            raise
         raise PluginError(
-            f"{_word(entry.kind)} {entry.full_id} (of {made_by}) cannot be used:"
+            f"{_word(entry.kind)} {entry.full_id} (of {source.maker}) cannot be used:"
             f" {target}: {reason_of(error)}",
-            hint=f"ganzoo plugins {entry.plugin}",
+            hint=_cure(entry.plugin, source),
         ) from error
     return found
 
@@ -246,8 +266,15 @@ def _unusable(state: PluginState, kind: str, name: str) -> str:
         if plain(what) == f"{kind} {short}" and plugin in ("", plain(state.name)):
             return f"{what} of plugin {state.name} cannot be used: {why}"
     if state.status != "ok" and state.source.answers_to((plugin or short,)):
-        return f"plugin {state.name} is {state.status}: {state.reason}"
+        return f"plugin {state.name} ({state.source.maker}) is {state.status}: {state.reason}"
     return ""
+
+
+def _cure(plugin: str, source: Source) -> str:
+    """Where to look, and for an installed plugin how to get another version of it."""
+    if source.distribution is None or source.first_party:
+        return f"ganzoo plugins {plugin}"
+    return f"pip install --upgrade {source.distribution}   or   ganzoo plugins {plugin}"
 
 
 def _free_name(source: Source, taken: Mapping[str, object]) -> str:

@@ -33,8 +33,11 @@ class Asked:
     strict: bool = False
     debug: bool = False
 
-    def registry(self) -> Registry:
+    def registry(self, *, asks: bool = True) -> Registry:
         """Return what names mean: the installed plugins, ``-p`` and GANZOO_PLUGINS considered.
+
+        Args:
+            asks: Whether plugins are imported and asked what they offer.
 
         Raises:
             PluginError: A file that was asked for cannot be used, or ``--strict-plugins``.
@@ -45,7 +48,11 @@ class Asked:
             if not Path(word).expanduser().is_file():
                 raise PluginError(f"-p {word}: there is no such file; write -p FILE or -p no:NAME")
         found = Registry.discover(
-            os.environ.get("GANZOO_PLUGINS"), blocked=blocked, files=files, strict=self.strict
+            os.environ.get("GANZOO_PLUGINS"),
+            blocked=blocked,
+            files=files,
+            strict=self.strict,
+            asks=asks,
         )
         for state in found.plugins.values():
             if state.distribution is None and state.status == "broken":

@@ -15,6 +15,7 @@ from ganzoo.plan import Plan
 from ganzoo.registry import Registry
 from ganzoo.sampling import labels_for
 
+_MOST = 64  # images; a batch may be larger than a terminal needs
 _HEADS = ("", "what", "shape", "range", "parameters")
 
 
@@ -29,7 +30,7 @@ def print_flow(plan: Plan, registry: Registry) -> None:
         remark(f"  ! {note}")
     rng = torch.Generator().manual_seed(plan.training.seed)
     torch.manual_seed(plan.training.seed)
-    z = torch.randn(plan.training.batch_size, built.z_dim, generator=rng)
+    z = torch.randn(min(plan.training.batch_size, _MOST), built.z_dim, generator=rng)
     labels = labels_for(len(z), built.env.num_classes)
     generator = built.networks[built.algorithm.samples_from]
     rows = [_row("z", "N(0, 1)", z)]

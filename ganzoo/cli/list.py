@@ -53,7 +53,7 @@ def _models(registry: Registry, program: str) -> None:
         )
         rows.append(Cells(cells))
     for state in broken(registry):
-        whose = f"{state.distribution or state.value} ({program} plugins {state.name})"
+        whose = f"{state.source.maker} ({program} plugins {state.name})"
         cells = (state.name, "-", f"could not be loaded: {state.reason}", "", whose)
         rows.append(Cells(cells, dim=True))
     rows.sort(key=lambda row: (row.dim, row.cells[1]))
@@ -112,5 +112,8 @@ def _described(registry: Registry, parts: Sequence[Entry]) -> dict[str, Any]:
             }
             for entry in parts
         ],
-        "broken": [{"plugin": s.name, "reason": s.reason} for s in broken(registry)],
+        "broken": [
+            {"plugin": s.name, "from": s.source.maker, "reason": s.reason}
+            for s in broken(registry)
+        ],
     }

@@ -74,7 +74,8 @@ class LiveScreen(Screen):
     def bar(self) -> RenderableType:
         """Return what is redrawn; reads the run's progress, at no cost to training."""
         if self._start is None:
-            return Text(f"{self._waiting} ..." if self._waiting else "", style="dim")
+            waiting = wording.one_line(self._waiting)
+            return Text(f"{waiting} ..." if waiting else "", style="dim")
         return Group(self._progress(self._start), Text(self._footer(), "dim", no_wrap=True))
 
     def _open(self) -> None:
@@ -91,7 +92,7 @@ class LiveScreen(Screen):
 
     def _print(self, line: str, style: str = "") -> None:
         """Print above the bar; a long line is left to the terminal to fold."""
-        self._console.print(Text(line, style), soft_wrap=True)
+        self._console.print(Text(wording.harmless(line), style), soft_wrap=True)
 
     def _begin(self, start: Started) -> None:
         self._start, self._waiting = start, ""

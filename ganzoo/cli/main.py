@@ -17,7 +17,8 @@ import click
 
 import ganzoo
 from ganzoo.cli.asked import Asked, plugin_options
-from ganzoo.cli.screen import complain
+from ganzoo.cli.screen import complain, remark
+from ganzoo.discovery import reason_of
 from ganzoo.errors import GanzooError, did_you_mean
 
 COMMANDS = {
@@ -31,10 +32,16 @@ COMMANDS = {
     "compare": "Runs side by side, over seeds too.",
     "bench": "How soon models reach a quality; papers' numbers.",
     "runs": "Your runs.",
+    "checkpoint": "Whether what a run has saved can still be read.",
+    "data": "What your pictures are like, before you train on them.",
     "explain": "What a word of the screen means.",
     "plugins": "What is installed, and what is wrong with it.",
+    "doctor": "Is this machine ready?",
 }
 """Every command with its short help; ``name`` lives in ``ganzoo.cli.name``."""
+
+_TERMINATED = 128 + 15
+"""What a run that SIGTERM ends before it trains leaves with."""
 
 _WELCOME = """\
 ganzoo {version} - train, compare and share GANs
@@ -42,7 +49,7 @@ ganzoo {version} - train, compare and share GANs
   ganzoo train dcgan               first run: built-in digits, no download, CPU is fine
   ganzoo train dcgan -d ./photos   your own pictures
   ganzoo list                      all models            ganzoo info dcgan    one of them
-  ganzoo runs                      your runs             ganzoo sample last   new pictures
+  ganzoo runs                      your runs             ganzoo doctor        this machine
 
 All commands: ganzoo --help"""
 
@@ -108,15 +115,17 @@ def main(args: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         _say(asked, error.format_message(), _usage(error))
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _say(asked, "interrupted", None)
+    except (KeyboardInterrupt, click.Abort) as error:
+        _say(asked, " ".join(("interrupted", *getattr(error.__cause__, "__notes__", ()))), None)
         return 130
     except BrokenPipeError:  # ``ganzoo list | head`` is no error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
-    except Exception as error:  # the last door before the terminal
+    except (Exception, SystemExit) as error:  # the last door before the terminal
+        if isinstance(error, SystemExit) and error.code == _TERMINATED:
+            return _TERMINATED
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        _say(asked, f"{type(error).__name__}: {error}{notes}", _report(asked))
+        _say(asked, f"{reason_of(error)}{notes}", _report(asked))
         _trace(asked, error)
         return 1
     return code if isinstance(code, int) else 0
@@ -175,4 +184,4 @@ def _trace(asked: Asked, error: BaseException) -> None:
     if asked.debug:
         import traceback
 
-        traceback.print_exception(error)
+        remark("".join(traceback.format_exception(error)).rstrip())

@@ -1,4 +1,4 @@
-"""``ganzoo plugins``: what is installed, what became of it, and the traceback of what broke."""
+"""``ganzoo plugins``: what is installed, from metadata alone; one of them is asked by name."""
 
 import json
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from ganzoo.cli.asked import Asked, plugin_options
+from ganzoo.cli.main import as_typed
 from ganzoo.cli.screen import Cells, say, table
-from ganzoo.discovery import PluginState
+from ganzoo.discovery import PluginState, ask, asker
 from ganzoo.errors import PluginError, did_you_mean
 from ganzoo.registry import Registry
 
@@ -19,13 +20,20 @@ from ganzoo.registry import Registry
 @click.pass_obj
 def command(asked: Asked, name: str | None, as_json: bool) -> None:
     """List the installed plugins; with NAME, all about one and the traceback if it is broken."""
-    registry = asked.registry()
+    registry = asked.registry(asks=False)
     states = list(registry.plugins.values()) if name is None else [_named(registry, name)]
     if as_json:
         described = {"schema": 1, "plugins": [_described(state) for state in states]}
         say(json.dumps(described, ensure_ascii=False, indent=2))
     elif name is None:
         _table(states)
+        say(
+            "",
+            as_typed(
+                "  what one offers or breaks: ganzoo plugins NAME     try them all: ganzoo doctor",
+                asked.program,
+            ),
+        )
     else:
         _one(states[0])
 
@@ -33,7 +41,9 @@ def command(asked: Asked, name: str | None, as_json: bool) -> None:
 def _named(registry: Registry, name: str) -> PluginState:
     for state in registry.plugins.values():
         if name == state.name or state.source.answers_to((name,)):
-            return state
+            if state.status != "installed":
+                return state
+            return ask(state.name, state.source, asker())
     near = did_you_mean(name, registry.plugins)
     raise PluginError(f"no plugin called {name!r}.{near}", hint="all plugins: ganzoo plugins")
 
@@ -84,7 +94,9 @@ def _described(state: PluginState) -> dict[str, Any]:
         "entry_point": state.value,
         "state": state.status,
         "reason": _reason(state),
-        "offers": [{"kind": item.kind, "name": item.name} for item in state.items],
+        "offers": None
+        if state.status == "installed"
+        else [{"kind": item.kind, "name": item.name} for item in state.items],
         "load_ms": round(state.load_ms, 1),
         "traceback": state.traceback,
     }

@@ -15,11 +15,13 @@ from ganzoo.cli.screen import remark, say
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir, find, runs_root
 
+_MOST = 1_000_000
+
 
 @click.command("sample")
 @click.argument("run", metavar="RUN")
 @click.option(
-    "-n", "--count", type=click.IntRange(min=1), help="How many; a grid full if not said."
+    "-n", "--count", type=click.IntRange(1, _MOST), help="How many; a grid full if not said."
 )
 @click.option("--seed", metavar="N|A-B", help="Seed of the first picture, or of all: 0-63.")
 @click.option("--label", metavar="N|NAME", help="Class; all in turn if not said.")
@@ -159,13 +161,15 @@ def seeds(said: str | None, count: int | None, option: str = "--seed") -> Sequen
     Raises:
         UsageError: It is neither ``7`` nor ``0-63``, or a range comes with another count.
     """
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", said or "0")
+    found = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", said or "0")
     if found is None:
         raise click.UsageError(f"{option} {said!r} is neither a number nor a range such as 0-63")
     first, last = int(found[1]), found[2]
     if last is None:
         return range(first, first + (count or 0))
     numbers = range(first, int(last) + 1)
+    if len(numbers) > _MOST:
+        raise click.UsageError(f"{option} {said}: at most {_MOST} at once")
     if not numbers:
         raise click.UsageError(f"{option} {said}: the range is empty; write {last}-{first}")
     if count not in (None, len(numbers)):

@@ -78,7 +78,7 @@ class JsonScreen(Screen):
         if not isinstance(event, Waiting | Started):
             said["nimg"] = event.nimg
         line = {"event": type(event).__name__.lower(), **said}
-        print(json.dumps(line, ensure_ascii=False), file=self._out, flush=True)
+        print(wording.harmless(json.dumps(line, ensure_ascii=False)), file=self._out, flush=True)
 
 
 def _plain(value: Any) -> Any:
@@ -104,7 +104,7 @@ class PlainScreen(Screen):
 
     def show(self, event: Event) -> None:
         for line in self._lines(event):
-            print(line, file=self._out, flush=True)
+            print(wording.one_line(line), file=self._out, flush=True)
 
     def _lines(self, event: Event) -> list[str]:
         if isinstance(event, Waiting):
@@ -136,6 +136,7 @@ def table(heads: Sequence[str], rows: Sequence[Cells], *, right: Sequence[str] =
         rows: What stands below.
         right: Columns of numbers.
     """
+    rows = [Cells([wording.one_line(cell) for cell in row.cells], dim=row.dim) for row in rows]
     if sys.stdout.isatty():
         from ganzoo.cli.live import print_table
 
@@ -160,8 +161,9 @@ def progress() -> Iterator[Callable[[str], None]]:
     def tell(line: str) -> None:
         nonlocal width
         if shown:
-            click.echo(f"\r{line:<{width}}", err=True, nl=False)
-            width = len(line)
+            seen = wording.one_line(line)
+            click.echo(f"\r{seen:<{width}}", err=True, nl=False)
+            width = len(seen)
 
     try:
         yield tell
@@ -173,16 +175,17 @@ def progress() -> Iterator[Callable[[str], None]]:
 def say(*lines: str) -> None:
     """Print results on stdout."""
     for line in lines:
-        click.echo(line)
+        click.echo(wording.harmless(line))
 
 
 def remark(line: str) -> None:
     """Print one line on stderr."""
-    click.echo(line, err=True)
+    click.echo(wording.harmless(line), err=True)
 
 
 def complain(message: str, hint: str | None = None) -> None:
     """Print an error on stderr: one line, with what helps after it."""
     coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     word = click.style("error:", fg="red", bold=True) if coloured else "error:"
-    click.echo(f"{word} {message}{f'   {hint}' if hint else ''}", err=True)
+    told = wording.one_line(f"{message}{f'   {hint}' if hint else ''}")
+    click.echo(f"{word} {told}", err=True)

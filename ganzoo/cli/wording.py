@@ -1,5 +1,6 @@
 """Numbers, lengths and lines for people: values in, plain words out; no colour and no terminal."""
 
+import re
 import shlex
 import shutil
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,25 @@ from ganzoo.rundir import RunDir, runs_root, slug
 
 KNOWN = ("D loss", "G loss", "D(real)", "D(fake)", "D acc", "C(real)", "C(fake)", "gap", "variety")
 """Columns in the order people read them; others follow."""
+
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+"""What moves a cursor, colours a terminal, or turns the order of letters around."""
+
+
+def harmless(text: str) -> str:
+    """Return a text that only shows: what a terminal would obey is written as its number.
+
+    Names and messages come from files and plugins of strangers. JSON stays the same JSON.
+    """
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """Return a text that only shows, and on one line."""
+    return harmless(re.sub(r"\s*[\r\n]\s*", " ", text))
 
 
 def grouped(value: float | int) -> str:
@@ -80,10 +100,7 @@ def sizes(pixels: Sequence[int]) -> str:
 
 def maker(entry: Entry) -> str:
     """Return who offers something: ``built in``, ``ganzoo-weather 0.2``, a file."""
-    source = entry.source
-    if source.first_party:
-        return "built in"
-    return f"{source.distribution} {source.version}" if source.distribution else source.value
+    return "built in" if entry.source.first_party else entry.source.maker
 
 
 def epochs(nimg: int, start: Started) -> str:

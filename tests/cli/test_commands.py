@@ -48,9 +48,11 @@ def test_ganzoo_alone_says_eight_lines_that_name_only_existing_commands(capsys: 
     assert set(named) <= set(COMMANDS)
 
 
-def test_help_shows_every_command_and_imports_none(capsys: Said) -> None:
+def test_help_shows_every_command_and_imports_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
     for name in COMMANDS:
-        sys.modules.pop(f"ganzoo.cli.{name}", None)
+        monkeypatch.delitem(sys.modules, f"ganzoo.cli.{name}", raising=False)
 
     assert main(["--help"]) == 0
 
@@ -198,8 +200,8 @@ def test_a_broken_installed_plugin_costs_only_its_own_line(
     out = capsys.readouterr().out
     assert "could not be loaded: ModuleNotFoundError: No module named 'einops_that_no" in out
     assert "dcgan" in out
-    assert main(["plugins"]) == 0
-    assert "broken" in capsys.readouterr().out
+    assert "ganzoo-moss 0.1 (ganzoo plugins moss)" in out
+    assert "(site/ganzoo_moss.py:1)" in out
     assert main(["plugins", "moss"]) == 0
     assert "Traceback" in capsys.readouterr().out
     assert main(["list", "--strict-plugins"]) == 6
@@ -218,13 +220,30 @@ def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(site))
 
 
+def test_plugins_imports_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    installed(tmp_path / "site", monkeypatch)
+    sys.modules.pop("ganzoo_moss", None)
+
+    assert main(["plugins"]) == 0
+
+    row = next(line for line in capsys.readouterr().out.splitlines() if "ganzoo-moss" in line)
+    assert row.split() == ["moss", "ganzoo-moss", "0.1", "ganzoo_moss", "installed"]
+
+
 def test_plugins_shows_what_is_installed(capsys: Said) -> None:
     assert main(["plugins"]) == 0
     assert "torch-ganzoo" in capsys.readouterr().out
 
     assert main(["plugins", "--json"]) == 0
     states = json.loads(capsys.readouterr().out)["plugins"]
-    assert {"std", "dcgan"} <= {each["plugin"] for each in states if each["state"] == "ok"}
+    assert {"std", "dcgan"} <= {e["plugin"] for e in states if e["state"] == "installed"}
+
+    assert main(["plugins", "dcgan", "--json"]) == 0
+    (dcgan,) = json.loads(capsys.readouterr().out)["plugins"]
+    assert dcgan["state"] == "ok"
+    assert {"kind": "recipe", "name": "dcgan"} in dcgan["offers"]
 
 
 def test_info_says_how_to_read_a_model(capsys: Said) -> None:

@@ -81,7 +81,7 @@ def measure(*, whole: bool) -> tuple[dict[str, list[str]], bool]:
         env = dict(os.environ, GANZOO_FAULTS_RECORD=str(record), OMP_NUM_THREADS="1")
         env["GANZOO_FAULTS"] = "whole" if whole else "slice"
         program = Path(sys.executable).with_name("pytest")
-        words = [str(program), "-q", "-n", "0", "-m", "faults and not gpu", "--timeout", "1800"]
+        words = [str(program), "-q", "-n", "2", "-m", "faults and not gpu", "--timeout", "1800"]
         passed = subprocess.run([*words, str(HERE.parent)], env=env, check=False).returncode == 0
         lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
     found: dict[str, list[str]] = {}

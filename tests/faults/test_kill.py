@@ -58,6 +58,8 @@ def killed_run(
         if child.end(signal.SIGKILL) == 0:  # it was quicker
             return only_run(out), hit
         hit["in a save" if left(out) else "elsewhere"] += 1
+        if any('"status": "done"' in path.read_text() for path in out.glob("*/run.json")):
+            return only_run(out), hit  # killed after its last word
         sound = sorted(out.glob("*/checkpoints/0*"))
         if sound:
             words = resume(sound[-1].parents[1])

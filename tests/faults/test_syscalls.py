@@ -79,7 +79,7 @@ def test_refused_at_any_call_a_save_fails_with_one_error_and_loses_nothing(
     shown = next(
         i for i, call in enumerate(calls) if call.named[1:] == [str(folder / "000000192")]
     )
-    last = next(i for i, call in enumerate(calls) if call.name == "fsync" and i > shown)
+    last = next(i for i, call in enumerate(calls) if call.name == "fsync" and i > shown) + 1
     room = {"write", "ftruncate", "mkdir", "renameat", "rename"}
     faults = [
         (place, call, kind)
