@@ -1,6 +1,7 @@
 """One sitting of one run: what happens between two ticks, in the order of its folder's files."""
 
 import json
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from torch import Tensor
 from ganzoo.data.order import batch_indices
 from ganzoo.data.resident import Resident
 from ganzoo.data.streamed import Streamed
-from ganzoo.errors import DivergedError, MachineError
+from ganzoo.discovery import reason_of
+from ganzoo.errors import DivergedError, GanzooError, MachineError
 from ganzoo.events import Event, Pictured, Remarked, Saved, Scored, Ticked, Waiting
 from ganzoo.files import write_aside
 from ganzoo.identity import keep_settings
@@ -35,6 +37,8 @@ from ganzoo.training.finite import check_state
 from ganzoo.training.ticks import Tick
 from ganzoo.training.trainer import Trainer
 from ganzoo.types import Pixels
+
+_log = logging.getLogger(__name__)
 
 MOST_UNSAVED = 3
 """Checkpoints in turn that may fail before the run ends: it must not train for nothing."""
@@ -112,9 +116,16 @@ class Session:
         return f"{best['metric']} {best['value']:.4g} at {best['nimg'] / 1000:g} kimg"
 
     def tell(self, event: Event) -> None:
-        """Show an event to every observer."""
-        for observer in self.observers:
-            observer.show(event)
+        """Show an event to every observer; one that fails is shown no more, and ends no run."""
+        for observer in tuple(self.observers):
+            try:
+                observer.show(event)
+            except (GanzooError, BrokenPipeError):
+                raise
+            except Exception as error:
+                self.observers = [each for each in self.observers if each is not observer]
+                name = type(observer).__name__
+                _log.warning("observer %s is shown no more: %s", name, reason_of(error))
 
     def show_data(self, data: Resident | Streamed) -> None:
         """Look at some real images; a new run keeps a grid of them."""

@@ -14,7 +14,7 @@ from test_runner import SMALL, Notes
 from ganzoo import runner, session
 from ganzoo.cli.main import main
 from ganzoo.errors import MachineError
-from ganzoo.events import Remarked, Scored, Ticked
+from ganzoo.events import Event, Remarked, Scored, Ticked
 from ganzoo.made import moment_called
 from ganzoo.plan import resolve
 from ganzoo.quality import health
@@ -236,6 +236,24 @@ def test_the_third_in_turn_or_the_last_one_ends_it(
 
     (run,) = listing(tmp_path / "runs")
     assert (run.read_info()["status"], run.read_info()["nimg"]) == ("crashed", nimg)
+
+
+def test_an_observer_that_fails_is_shown_no_more_and_ends_no_run(
+    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Sulking(Notes):
+        def show(self, event: Event) -> None:
+            super().show(event)
+            if isinstance(event, Ticked):
+                raise ValueError("enough")
+
+    sulking, notes = Sulking(), Notes()
+    plan = resolve(registry, "dcgan", sets=[*SMALL, "training.kimg=0.512"])
+    runner.train(plan, registry, out=tmp_path, device="cpu", observers=[sulking, notes])
+
+    assert len(sulking.of(Ticked)) == 1
+    assert len(notes.of(Ticked)) > 1
+    assert "observer Sulking is shown no more: ValueError: enough" in caplog.text
 
 
 def test_rows_that_could_not_be_written_are_written_later(

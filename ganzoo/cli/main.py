@@ -171,7 +171,11 @@ def _say(asked: Asked, message: str, hint: str | None) -> None:
 
 def _usage(error: click.ClickException) -> str:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    return f"ganzoo {ctx.info_name} --help" if ctx and ctx.parent else "ganzoo --help"
+    words = ["--help"]
+    while ctx and ctx.parent:
+        words.insert(0, str(ctx.info_name))
+        ctx = ctx.parent
+    return f"ganzoo {' '.join(words)}"
 
 
 def _report(asked: Asked) -> str | None:

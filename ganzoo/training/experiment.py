@@ -1,5 +1,6 @@
 """The parts of one run, built and fitted, before anything is trained."""
 
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -81,6 +82,16 @@ def parameters_called(
         for name, parameter in network.named_parameters()
         if any(fnmatch(f"{role}.{name}", each) for each in wanted)
     }
+
+
+def blame(error: BaseException, experiment: Experiment) -> None:
+    """Note at an error which part or network it came from, if from any."""
+    slots = {id(part): slot for slot, part in experiment.parts().items()}
+    slots |= {id(net): role for role, net in experiment.networks.items()}
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    found = [slots[id(x)] for f in frames if id(x := f.f_locals.get("self")) in slots]
+    if found:
+        error.add_note(f"in {found[-1]}")
 
 
 def hooks_of(experiment: Experiment) -> pluggy.PluginManager:

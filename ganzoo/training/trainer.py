@@ -16,7 +16,7 @@ from ganzoo.errors import FitError
 from ganzoo.training.batches import Batch, Batches
 from ganzoo.training.compiled import compiled
 from ganzoo.training.ema import Average
-from ganzoo.training.experiment import Experiment, acting, hooks_of, parameters_called
+from ganzoo.training.experiment import Experiment, acting, blame, hooks_of, parameters_called
 from ganzoo.training.finite import Finite
 from ganzoo.training.graphs import Graphs, choose_graphs
 from ganzoo.training.memory import keep_memory
@@ -136,6 +136,7 @@ class Trainer:
                     return
         except BaseException as reason:
             error = reason
+            blame(reason, self.experiment)
             raise
         finally:
             self.clock.stop()

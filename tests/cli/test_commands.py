@@ -32,6 +32,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def test_a_wrong_word_of_a_command_within_a_command_points_at_its_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["checkpoint", "verify", "--nonsense"]) == 2
+    assert "ganzoo checkpoint verify --help" in capsys.readouterr().err
+
+
 def a_run(root: Path, **info: object) -> RunDir:
     run = RunDir.create(root, "dcgan-digits")
     said = {"model": "dcgan", "dataset": "digits", "resolution": 32, "total_kimg": 300.0}

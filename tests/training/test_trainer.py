@@ -323,6 +323,18 @@ def test_a_number_that_is_not_finite_is_found_at_the_tick() -> None:
         list(trainer(loss=Broken()).ticks(16))
 
 
+def test_an_error_says_which_part_it_came_from() -> None:
+    class Late(Diary):
+        @hookimpl
+        def step_end(self, run: RunView) -> None:
+            raise ValueError("lost")
+
+    with pytest.raises(ValueError, match="lost") as found:
+        list(trainer(schedules={"late": Late()}).ticks(16))
+
+    assert found.value.__notes__ == ["in schedule.late"]
+
+
 def test_the_average_lags_behind_by_its_half_life() -> None:
     made = trainer(total=8000)
     list(made.ticks(8000))
