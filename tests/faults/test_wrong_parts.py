@@ -51,10 +51,6 @@ WRONG = {
     "raises": ("raise ValueError('at once')", 2, "makes no images of z: ValueError: at once"),
     "late NaN": ("x = x * float('nan') if late else x", 5, "no longer a finite number in step"),
     "late raise": ("if late: raise ValueError('lost')", 1, "(odd/wrong.py:23) (in generator)"),
-        "if late: raise ValueError('lost')",
-        1,
-        "lost (odd/wrong.py:23) (in generator)",
-    ),
     "late exit": ("if late: raise SystemExit(0)", 1, "SystemExit: 0 (odd/wrong.py:23)"),
 }
 
