@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 from tape import NeverRecorder
-from tiny import experiment
+from tiny import BrokenSlope, experiment
 from torch import Tensor
 from zoo import REGISTRY, Pictures
 
 from ganzoo import build, runner
-from ganzoo.algorithm import Play
+from ganzoo.algorithm import G, Play
 from ganzoo.data.resident import Resident
+from ganzoo.errors import DivergedError
 from ganzoo.interfaces import Regularizer
 from ganzoo.made import make_pictures
 from ganzoo.plan import resolve
@@ -23,6 +24,7 @@ from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
 from ganzoo.training import checkpoint
 from ganzoo.training.device import TOLERANCE, disagreement
+from ganzoo.training.finite import EVERY
 from ganzoo.training.graphs import Graphs
 from ganzoo.training.rehearsal import memory, rehearse
 from ganzoo.training.skeleton import digest
@@ -79,6 +81,25 @@ def test_nothing_inside_the_loop_waits_for_the_card() -> None:
         trainer.play_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_gradient_that_is_not_finite_is_found_without_waiting_for_the_card() -> None:
+    parts = {"regularizers": {"broken": BrokenSlope(G)}, "training": {"cuda_graph": "off"}}
+    trainer = tiny_on_card(**parts)
+    trainer.play_step()
+
+    def play() -> None:
+        while trainer.step < 10 * EVERY:
+            trainer.play_step()
+
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with pytest.raises(DivergedError, match="the gradient of generator"):
+            play()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+    assert trainer.step <= 4 * EVERY
 
 
 class OnCard:
