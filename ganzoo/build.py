@@ -2,13 +2,14 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, final
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ganzoo import fit
 from ganzoo.algorithm import Algorithm
@@ -62,7 +63,7 @@ class Builder:
                 origins=self._plan.origins,
                 name=entry.name,
             )
-        except GanzooError:
+        except (GanzooError, _TooHeavyError):
             raise
         except Exception as error:
             given = self._given(slot)
@@ -75,25 +76,17 @@ class Builder:
 
     def network(self, role: str, kind: str, env: Env, seed: int) -> nn.Module:
         """Return the network of a role; refuse one that no memory of this machine would hold."""
-        if role not in self._objects:
-            self._weigh(role, kind, env)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _Scales() as scales:
             torch.manual_seed(seed_of(seed, "initialization", role))
-            network: nn.Module = self.part(role, kind, env)
-        return network
-
-    def _weigh(self, role: str, kind: str, env: Env) -> None:
-        try:
-            with torch.device("meta"):  # shapes alone: nothing is allocated
+            try:
                 network: nn.Module = self.part(role, kind, env)
-        except Exception:  # it looks at numbers that are not there, or fails the next time too
-            return
-        need = sum(each.nbytes for each in network.parameters())
-        if need > (room := _memory()):
-            raise MachineError(
-                f"{role}: {self.made_by[role]['id']} has {need / 2**30:.3g} GiB of parameters, and"
-                f" this machine {room / 2**30:.3g} GiB of memory; {self._given(role)}"
-            )
+            except _TooHeavyError as error:
+                asked, room = (f"{size / 2**30:.3g} GiB" for size in (scales.asked, scales.room))
+                raise MachineError(
+                    f"{role}: {self._plan.parts[role].name} asks for {asked} of parameters, and"
+                    f" this machine has {room} of memory; {self._given(role) or 'add some'}"
+                ) from error
+        return network
 
     def _given(self, slot: str) -> str:
         """The settings of a part that its maker did not choose, each with its origin."""
@@ -180,6 +173,32 @@ def dataset(
     found: Dataset = builder.part("dataset", "dataset")
     entry = builder.entries.get("dataset")
     return found, entry and entry.component
+
+
+class _TooHeavyError(Exception):
+    """More is asked for than there is."""
+
+
+@final
+class _Scales(TorchFunctionMode):
+    """Weighs the tensors that a constructor asks for, before they are made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.room = 0, _memory()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func in _MAKERS:
+            size = args[0] if args and isinstance(args[0], Sequence) else args
+            self.asked += 4 * math.prod(size)
+            if self.asked > self.room:
+                raise _TooHeavyError
+        return func(*args, **(kwargs or {}))
+
+
+_MAKERS = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn)
 
 
 def _memory() -> float:

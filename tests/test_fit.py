@@ -1,5 +1,6 @@
 """What does not go together is refused, what is unwise is said once, in words with a cure."""
 
+import resource
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from zoo import REGISTRY, Pictures
 
 from ganzoo import build
-from ganzoo.errors import FitError
+from ganzoo.errors import FitError, MachineError
 from ganzoo.plan import resolve
 
 
@@ -33,6 +34,15 @@ def notes(*words: str, objects: dict[str, Any] | None = None, **parts: Any) -> t
     parts = {"replace": {}, "add": {}, **parts}
     plan = resolve(REGISTRY, "dcgan", sets=[*small, "training.resolution=28"], **parts)
     return build.outline(plan, REGISTRY, {"dataset": Pictures(), **(objects or {})}).notes
+
+
+def test_a_network_that_no_memory_would_hold_is_weighed_and_not_built() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(MachineError, match=r"generator: dcgan asks for .*GiB.*width = 10000000"):
+        notes("generator.width=10000000")
+    assert (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 2**20
+    )  # kB: less than 1 GiB
 
 
 @pytest.mark.parametrize("penalty", ["r1", "r2", "gp", "dragan"])
