@@ -1,6 +1,5 @@
 """What does not go together is refused, what is unwise is said once, in words with a cure."""
 
-import resource
 from typing import Any
 
 import pytest
@@ -37,6 +36,7 @@ def notes(*words: str, objects: dict[str, Any] | None = None, **parts: Any) -> t
 
 
 def test_a_network_that_no_memory_would_hold_is_weighed_and_not_built() -> None:
+    resource = pytest.importorskip("resource")  # Windows has none
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(MachineError, match=r"generator: dcgan asks for .*GiB.*width = 10000000"):
         notes("generator.width=10000000")
