@@ -244,6 +244,7 @@ def _pull(session: Session, trainer: Trainer, stop: Callable[[], bool]) -> Actio
     every = tick_nimg(session.built, trainer.total_nimg)
     drawn = evaluated = trainer.nimg
     action = Action("warn")
+    tick = None
     ticks = trainer.ticks(every, stop=lambda: stop() or session.tired)
     with closing(ticks):
         for tick in ticks:
@@ -266,7 +267,8 @@ def _pull(session: Session, trainer: Trainer, stop: Callable[[], bool]) -> Actio
             due_now = due(session.tried, tick.nimg, training.checkpoint_kimg)
             if last or due_now or evaluated == tick.nimg:
                 session.save(trainer, last=last)
-    if session.saved != trainer.nimg and action.nimg is None:
+    killed_at_end = tick is None  # perhaps before it had deleted old checkpoints
+    if (killed_at_end or session.saved != trainer.nimg) and action.nimg is None:
         session.save(trainer, last=True)
     return action
 

@@ -93,6 +93,13 @@ class Child:
         """Return the processes of its session that live."""
         return [pid for pid, (state, session) in _processes() if session == self.pid]
 
+    def left(self) -> list[int]:
+        """Return the processes of its session that live on; those just killed have a moment."""
+        limit = time.monotonic() + 2
+        while self.group() and time.monotonic() < limit:
+            time.sleep(0.01)
+        return self.group()
+
 
 @final
 class Forks:
@@ -215,6 +222,7 @@ def _play(
     target: str, args: Sequence[Any], env: Mapping[str, str], held: bool, output: str
 ) -> None:
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever pytest was started with
     for handle, path, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND),

@@ -144,6 +144,7 @@ def test_ctrl_c_while_a_plugin_hangs_ends_the_program_and_names_the_plugin(site:
         text=True,
         env=dict(os.environ, PYTHONPATH=str(site)),
         cwd=site,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background too
     )
     while not (site / "begun").exists():
         assert process.poll() is None

@@ -79,7 +79,7 @@ def test_stopped_at_any_instant_a_run_saves_exactly_the_state_it_stopped_at(
         child.ended(chance.uniform(0, SECONDS / 2))
         slowest = max(slowest, stopped(child, number, code))
         assert_stopped(only_run(out), steps)
-        assert child.group() == []
+        assert child.left() == []
     run = only_run(tmp_path / "0")
     assert forks().ganzoo(*resume(run)).end() == 0
     assert (state(run), rows(run)) == (state(whole), rows(whole))
@@ -102,7 +102,7 @@ def test_a_second_one_leaves_at_once_with_the_last_checkpoint_sound(
             child.send(signal.SIGINT, group=True)
         slowest = max(slowest, time.monotonic() - began)
         assert child.code == 130
-        assert child.group() == []
+        assert child.left() == []
         assert "Traceback" not in child.text
         assert checkpoint.load(only_run(out) / "checkpoints").rejected == ()
     measured(
@@ -161,7 +161,7 @@ def test_a_signal_to_all_processes_while_pictures_are_decoded_leaves_none(
         child.send(number, group=True)
         assert child.end() == code, child.text
         assert "Traceback" not in child.text
-        assert child.group() == []
+        assert child.left() == []
         run = only_run(out)
         assert info(run)["status"] == "stopped"
         assert checkpoint.load(run / "checkpoints").nimg == info(run)["nimg"]
