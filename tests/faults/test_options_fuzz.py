@@ -192,4 +192,5 @@ def test_any_settings_play_or_are_one_line_that_names_key_value_and_origin(
 
     assert not bad, "\n".join(f"{what}\n    {why}" for what, why in bad.items())
     tries = sum(ends.values())
-    measured("F4", f"{tries} configurations: {dict(ends)}, 0 tracebacks, 0 over {PATIENCE:g} s")
+    how = ", ".join(f"{count} {end}" for end, count in ends.items())
+    measured("F4", f"{tries} configurations: {how}, 0 tracebacks, 0 over {PATIENCE:g} s")
