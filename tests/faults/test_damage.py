@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from forged import seal, tiny_run
+from forged import seal
 
 from ganzoo.cli.main import main
 from ganzoo.errors import CheckpointError
@@ -24,12 +24,6 @@ Amount = Callable[[int, int], int]
 Note = Callable[[str, str], None]
 
 OLDER, NEWEST, FILE = "000000008", "000000016", "generator.safetensors"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """A run with two checkpoints; nobody changes it."""
-    return tiny_run(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

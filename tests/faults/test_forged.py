@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from forged import REGISTRY, seal, tensors_file, tiny_run, trainer_of
+from forged import REGISTRY, seal, tensors_file, trainer_of
 from guard import apart, peak_mb, watch
 from mutants import Forger
 
@@ -31,12 +31,6 @@ Note = Callable[[str, str], None]
 
 NEWEST, FILE = "000000016", "generator_ema.safetensors"
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """A run with two checkpoints; nobody changes it."""
-    return tiny_run(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture
@@ -83,7 +77,6 @@ def test_a_mutant_is_refused_or_goes_on_as_a_sound_state(
     assert found["wrong"] == []
     assert refused + loaded == count
     assert loaded > 0
-    assert found["slowest"] < 1
     assert found["grown"] < 200
     measured(
         "G2",
