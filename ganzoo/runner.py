@@ -252,7 +252,7 @@ def _pull(session: Session, trainer: Trainer, stop: Callable[[], bool]) -> Actio
             last = not tick.regular or ended or stop()
             if tick.regular:
                 found: dict[str, float] = {}
-                if last or due(drawn, tick.nimg, training.sample_kimg):
+                if ended or due(drawn, tick.nimg, training.sample_kimg):
                     found |= session.picture(trainer)
                     drawn = tick.nimg
                 at_end = ended and session.best is not None

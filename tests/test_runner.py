@@ -25,6 +25,7 @@ from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
 from ganzoo.training import checkpoint
 from ganzoo.training.skeleton import digest
+from ganzoo.training.trainer import Trainer
 
 SMALL = (
     "dataset.count=256",
@@ -140,6 +141,34 @@ def test_ctrl_c_saves_and_the_resumed_run_ends_as_if_it_had_not_come(tmp_path: P
     assert done.status == "done"
     assert last_state(stopped) == last_state(whole)
     assert trace(stopped) == trace(whole)
+
+
+@pytest.mark.parametrize("step", [5, 8])
+def test_a_run_stopped_in_any_step_leaves_the_trace_of_one_that_was_not(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick ends with step 8: the stop is asked for while its row is yet to be written."""
+    made, play = plan(sets=["training.sample_kimg=10"]), Trainer.play_step
+    whole = train(tmp_path / "whole", plan=made)
+
+    def played(trainer: Trainer) -> None:
+        play(trainer)
+        if trainer.step == step:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "play_step", played)
+    stopped = train(tmp_path / "stopped", plan=made)
+    assert stopped.read_info()["nimg"] == step * 32
+    monkeypatch.undo()
+
+    runner.resume(stopped, registry(), device="cpu")
+
+    times = ("wall_sec", "cpu_sec")
+    rows, same = (
+        [{name: value for name, value in row.items() if name not in times} for row in each]
+        for each in (stopped.read_metrics(), whole.read_metrics())
+    )
+    assert rows == same
 
 
 def test_a_finished_run_says_how_to_go_on_and_goes_on(tmp_path: Path) -> None:
