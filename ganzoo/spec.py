@@ -44,6 +44,7 @@ class Component:
         aliases: Other names that find it.
         extractors: Of a data set: what judges its images, the first for the headline.
         metrics: Of a data set: what is measured on it in place of the standard metrics.
+        expected_failures: Checks of the conformance kit that it is known to fail: why, by name.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Component:
     aliases: tuple[str, ...] = ()
     extractors: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
 
     def problems(self) -> list[str]:
         """Return what is wrong with the description; empty when nothing is."""
@@ -91,6 +93,7 @@ class Recipe:
         pretrained: ``"package:file.safetensors"``, a trained generator that the plugin ships, as
             ``ganzoo export`` wrote it.
         reported: What others report for it, with the source: ``"CIFAR-10 FID 16.77 (mimicry)"``.
+        expected_failures: As of a :class:`Component`.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Recipe:
     step: str = ""
     pretrained: str = ""
     reported: str = ""
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
 
     kind = "recipe"
 

@@ -36,9 +36,11 @@ COMMANDS = {
     "data": "What your pictures are like, before you train on them.",
     "explain": "What a word of the screen means.",
     "plugins": "What is installed, and what is wrong with it.",
+    "new-plugin": "Begin a package of your own, which trains already.",
+    "check-plugin": "Whether a plugin keeps the promises of the seam.",
     "doctor": "Is this machine ready?",
 }
-"""Every command with its short help; ``name`` lives in ``ganzoo.cli.name``."""
+"""Every command with its short help; ``new-name`` lives in ``ganzoo.cli.new_name``."""
 
 _TERMINATED = 128 + 15
 """What a run that SIGTERM ends before it trains leaves with."""
@@ -64,7 +66,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found = getattr(import_module(f"ganzoo.cli.{cmd_name}"), "command")  # noqa: B009
+        module = import_module(f"ganzoo.cli.{cmd_name.replace('-', '_')}")
+        found = getattr(module, "command")  # noqa: B009
         assert isinstance(found, click.Command)
         return found
 
