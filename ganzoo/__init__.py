@@ -12,7 +12,7 @@ from ganzoo.options import Opt
 from ganzoo.spec import Component, Recipe, component, recipe
 
 if TYPE_CHECKING:
-    from ganzoo.api import Run, load, resume, train
+    from ganzoo.api import Run, dataset, load, resume, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Recipe",
     "Run",
     "component",
+    "dataset",
     "hookimpl",
     "load",
     "recipe",
@@ -28,7 +29,7 @@ __all__ = [
     "train",
 ]
 
-_HEAVY = dict.fromkeys(("Run", "load", "resume", "train"), "ganzoo.api")
+_HEAVY = dict.fromkeys(("Run", "dataset", "load", "resume", "train"), "ganzoo.api")
 
 
 def __getattr__(name: str) -> Any:

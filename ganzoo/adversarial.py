@@ -35,28 +35,41 @@ class Adversarial(Algorithm):
         """
         if loss is None:
             raise FitError("the adversarial algorithm needs a loss; add one with --loss ns")
-        terms = {D: [Term("loss", _judging(loss))], G: [Term("loss", _fooling(loss))]}
-        for name, part in regularizers.items():
-            if part.weight == 0:
-                continue
-            term = Term(
-                name,
-                part.penalty,
-                weight=part.weight,
-                interval=part.interval,
-                input_grads=part.input_grads,
-                second_order=part.second_order,
-            )
-            for player in part.on:
-                terms[player].append(term)
-        judge = Phase(D, (D,), tuple(terms[D]), new_batch=True)
-        last = Phase(D, (D,), tuple(terms[D]), new_batch=True, shares_fakes=True)
-        fool = Phase(G, (G,), tuple(terms[G]), frozen=(D,))
+        terms = terms_of(loss, regularizers)
+        judge = Phase(D, (D,), terms[D], new_batch=True)
+        last = Phase(D, (D,), terms[D], new_batch=True, shares_fakes=True)
+        fool = Phase(G, (G,), terms[G], frozen=(D,))
         self._phases = (*[judge] * (self.batches - 1), last, fool)
 
     def phases(self, run: RunView) -> Sequence[Phase]:
         """Return the phases of a step; they never change."""
         return self._phases
+
+
+def terms_of(
+    loss: Loss, regularizers: Mapping[str, Regularizer]
+) -> Mapping[str, tuple[Term, ...]]:
+    """Return what each of two players minimizes: its side of a loss, and penalties.
+
+    Args:
+        loss: Of logits.
+        regularizers: By name; one whose weight is 0 is left out.
+    """
+    terms = {D: [Term("loss", _judging(loss))], G: [Term("loss", _fooling(loss))]}
+    for name, part in regularizers.items():
+        if part.weight == 0:
+            continue
+        term = Term(
+            name,
+            part.penalty,
+            weight=part.weight,
+            interval=part.interval,
+            input_grads=part.input_grads,
+            second_order=part.second_order,
+        )
+        for player in part.on:
+            terms[player].append(term)
+    return {player: tuple(each) for player, each in terms.items()}
 
 
 def _judging(loss: Loss) -> Callable[[Play], Values]:

@@ -64,7 +64,11 @@ class Algorithm(ABC):
 
     @abstractmethod
     def phases(self, run: RunView) -> Sequence[Phase]:
-        """Return the phases of the next step, in order."""
+        """Return the phases of the next step, in order.
+
+        Asked several times in a step, it answers the same: by ``run.step``, not by ``run.nimg``,
+        which grows as batches are taken.
+        """
 
     def iterate(self, run: RunView, moves: Moves) -> None:
         """Play one step; by default each phase is followed by its player's update."""

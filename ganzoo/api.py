@@ -10,10 +10,11 @@ from typing import Any, final
 from PIL import Image
 from torch import nn
 
+from ganzoo import build
 from ganzoo.attention import LOOKED, attention
 from ganzoo.interfaces import Dataset, Observer
 from ganzoo.local import LocalDataset
-from ganzoo.made import class_of, load_generator, num_classes
+from ganzoo.made import class_of, load_generator, num_classes, pairs_of
 from ganzoo.plan import resolve
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir, find, runs_root
@@ -66,6 +67,7 @@ class Run:
         seed: int = 0,
         label: int | str | None = None,
         psi: float | None = None,
+        given: str | Path | None = None,
     ) -> Pixels:
         """Make pictures: number i from seed ``seed + i``.
 
@@ -75,12 +77,15 @@ class Run:
             label: Their class, by number or name; None for all classes in turn.
             psi: Of truncation, of a style-based generator: w is pulled to its mean,
                 w_mean + psi (w - w_mean); None: not at all.
+            given: Of a model that makes images of images: a folder of those; None for its data's.
 
         Returns:
             uint8 [n, c, h, w] on the CPU.
         """
-        labels = self._labels(count, label)
-        return sample(self.generator(), range(seed, seed + count), labels, psi)
+        folder = None if given is None else Path(given)
+        pairs = pairs_of(self.rundir, Registry.discover(), folder, self._objects)
+        told = self._labels(count, label) if pairs is None else pairs.told(count)
+        return sample(self.generator(), range(seed, seed + count), told, psi)
 
     def walk(
         self,
@@ -264,6 +269,19 @@ def resume(
 def load(run: str | Path = "last") -> Run:
     """Return a run by number, name, path, ``last`` or ``best``."""
     return Run(find(runs_root(), str(run)))
+
+
+def dataset(name: str, **settings: Any) -> Dataset:
+    """Return a data set by name, to look at or to build another one of.
+
+    Args:
+        name: As after ``--dataset``: ``digits``, ``critters``, ``mnist`` ...
+        settings: Of the data set, ``count=1000``.
+
+    Raises:
+        RecipeError: There is no such data set, or it has no such setting.
+    """
+    return build.dataset_called(Registry.discover(), name, **settings)
 
 
 def _sort(

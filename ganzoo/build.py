@@ -16,7 +16,7 @@ from ganzoo.algorithm import Algorithm
 from ganzoo.discovery import reason_of
 from ganzoo.draft import LOCAL
 from ganzoo.errors import FitError, GanzooError, MachineError, RecipeError
-from ganzoo.interfaces import DataInfo, Dataset, Env
+from ganzoo.interfaces import Condition, DataInfo, Dataset, Env
 from ganzoo.nn.resolution import nearest
 from ganzoo.options import make, schema
 from ganzoo.outline import Outline
@@ -175,6 +175,24 @@ def dataset(
     return found, entry and entry.component
 
 
+def dataset_called(registry: Registry, name: str, **settings: Any) -> Dataset:
+    """Build a data set by its name alone.
+
+    Args:
+        registry: What names mean.
+        name: As after ``--dataset``.
+        settings: Of the data set.
+
+    Raises:
+        RecipeError: There is no such data set, or it has no such setting.
+    """
+    entry = registry.find("dataset", name)
+    found: Dataset = make(
+        registry.load(entry), settings=settings, where="dataset", origins={}, name=entry.name
+    )
+    return found
+
+
 class _TooHeavyError(Exception):
     """More is asked for than there is."""
 
@@ -225,6 +243,8 @@ def _completed(plan: Plan, registry: Registry, builder: Builder) -> Plan:
 def _env(plan: Plan, info: DataInfo) -> Env:
     if not plan.training.conditional:
         return Env(info.image_shape)
+    if info.given_shape is not None:
+        return Env(info.image_shape, Condition("image", info.given_shape))
     if info.num_classes == 0:
         from_where = plan.origin("training.conditional")
         raise FitError(

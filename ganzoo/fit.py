@@ -15,8 +15,9 @@ from ganzoo.discovery import reason_of
 from ganzoo.errors import FitError, GanzooError
 from ganzoo.interfaces import BOUNDED
 from ganzoo.outline import Outline
+from ganzoo.sampling import told_for
 from ganzoo.training.experiment import parameters_called
-from ganzoo.types import Labels
+from ganzoo.types import Told
 
 _NOBODYS = 7_351_992_063  # a seed that no network sets
 
@@ -105,7 +106,7 @@ def _check_shapes(built: Outline) -> set[str]:
     if not {"generator", "discriminator"} <= set(built.networks):
         return set()
     made, judge = built.networks["generator"], built.networks["discriminator"]
-    labels = torch.zeros(2, dtype=torch.long) if built.env.num_classes else None
+    labels = told_for(built.env, 2)
     modes = made.training, judge.training
     made.eval()
     judge.eval()
@@ -146,7 +147,7 @@ def _tried(who: str, what: str) -> Iterator[None]:
         raise FitError(f"{who} {what}: {reason_of(error)}") from error
 
 
-def _unharmed(who: str, network: nn.Module, given: torch.Tensor, labels: Labels | None) -> Any:
+def _unharmed(who: str, network: nn.Module, given: torch.Tensor, labels: Told | None) -> Any:
     """What a network answers; it must leave its input and the seed of everybody alone."""
     before = given.clone()
     torch.default_generator.manual_seed(_NOBODYS)
@@ -238,33 +239,41 @@ def _batch_norms(network: nn.Module | None) -> bool:
 
 
 def _deaf(built: Outline) -> list[str]:
-    """Sentences about networks that take no note of the class, though there are classes.
+    """Sentences about networks that take no note of what they are told: of classes, of images.
 
-    A network that does refuses to work without labels, or answers otherwise for another class;
+    A network that does refuses to work without labels, or answers otherwise for other ones;
     one that names the class itself is told it by a part that needs its answer.
     """
-    if not built.env.num_classes or not {"generator", "discriminator"} <= set(built.networks):
+    env = built.env
+    same = env.condition.kind == "none" or env.num_classes == 1
+    if same or not {"generator", "discriminator"} <= set(built.networks):
         return []
     shapes = {"generator": (built.z_dim,), "discriminator": built.env.image_shape}
     needed = {extra for component in built.components.values() for extra in component.needs}
     named = needed & {"class_logits"}
+    classes = env.num_classes
+    what = f"class, though this run has {classes} classes" if classes else "image that it is given"
+    told = told_for(env, 3)
+    assert told is not None
     return [
-        f"{slot} {built.name(slot)} takes no note of the class, though this run has"
-        f" {built.env.num_classes} classes; choose another, or --no-conditional"
+        f"{slot} {built.name(slot)} takes no note of the {what};"
+        " choose another, or --no-conditional"
         for slot, shape in shapes.items()
-        if not _listens(built.networks[slot], shape, named)
+        if not _listens(built.networks[slot], shape, named, (told[:2], told[1:]))
     ]
 
 
-def _listens(network: nn.Module, shape: tuple[int, ...], named: set[str]) -> bool:
+def _listens(
+    network: nn.Module, shape: tuple[int, ...], named: set[str], told: tuple[Told, Told]
+) -> bool:
     """Whether a network refuses to work without labels, changes with them, or names them."""
-    mode, zeros = network.training, torch.zeros(2, dtype=torch.long)
+    mode = network.training
     network.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             inputs = torch.randn(2, *shape)
             network(inputs)
-            one, two = (network(inputs, labels) for labels in (zeros, zeros + 1))
+            one, two = (network(inputs, labels) for labels in told)
     except Exception:  # whatever a network of somebody else's raises, it wants the labels
         return True
     finally:

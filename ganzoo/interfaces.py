@@ -19,7 +19,17 @@ from ganzoo.env import Condition as Condition
 from ganzoo.env import Env as Env
 from ganzoo.env import Survey as Survey
 from ganzoo.play import Play, RunView
-from ganzoo.types import Features, Images, Labels, Latents, Logits, Pixels, Values
+from ganzoo.types import (
+    Features,
+    GivenPixels,
+    Images,
+    Labels,
+    Latents,
+    Logits,
+    Pixels,
+    Told,
+    Values,
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class DataInfo:
         class_names: What the classes are called; empty without names.
         notes: Sentences that people should read once: what is left out, and what is changed.
         left_out: Names of pictures that cannot be read, where people chose to go without them.
+        given_shape: (channels, height, width) of the image that each is to be made of; None where
+            they are made of nothing but noise.
     """
 
     image_shape: tuple[int, int, int]
@@ -43,19 +55,21 @@ class DataInfo:
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    given_shape: tuple[int, int, int] | None = None
 
 
 @runtime_checkable
 class Generator(Protocol):
     """A network that makes images from latents; an ``nn.Module``.
 
+    ``labels`` is what it is told: classes, or where the run's condition is images, those images.
     Returns images, or a mapping with ``image`` and extras that a regularizer may ask for (``w``).
     """
 
     z_dim: int
 
     def __call__(
-        self, z: Latents, labels: Labels | None = None
+        self, z: Latents, labels: Told | None = None
     ) -> Images | Mapping[str, Tensor]: ...
 
 
@@ -78,7 +92,7 @@ class Styled(Protocol):
 
 @runtime_checkable
 class Discriminator(Protocol):
-    """A network that judges images; an ``nn.Module``.
+    """A network that judges images; an ``nn.Module``. ``labels`` as of a :class:`Generator`.
 
     Returns raw logits (never a sigmoid), one an image or one a patch, or a mapping with ``logits``
     and extras (``features``, ``class_logits``).
@@ -89,7 +103,7 @@ class Discriminator(Protocol):
     """
 
     def __call__(
-        self, images: Images, labels: Labels | None = None
+        self, images: Images, labels: Told | None = None
     ) -> Logits | Mapping[str, Tensor]: ...
 
 
@@ -220,8 +234,10 @@ class Dataset(ABC):
         """
 
     @abstractmethod
-    def load(self, resolution: int | None = None) -> tuple[Pixels, Labels | None]:
+    def load(self, resolution: int | None = None) -> tuple[Pixels, Labels | GivenPixels | None]:
         """Return every image, square and of one size, with its class where there are classes.
+
+        With ``given_shape``, the image that each is to be made of stands in place of its class.
 
         Raises:
             DataError: A file cannot be read; the message names it.
@@ -234,7 +250,9 @@ class Dataset(ABC):
         """
         return None
 
-    def held_out(self, resolution: int | None = None) -> tuple[Pixels, Labels | None] | None:
+    def held_out(
+        self, resolution: int | None = None
+    ) -> tuple[Pixels, Labels | GivenPixels | None] | None:
         """Return real images that :meth:`load` does not give: the test split, where there is one.
 
         None: whoever judges sets some of the loaded images apart. Raises as :meth:`load`.

@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from safetensors.torch import save
 from torch import nn
+from torchvision.transforms.functional import rgb_to_grayscale
 
 from ganzoo import build
+from ganzoo.data.resident import told_of
 from ganzoo.errors import CheckpointError, RecipeError, did_you_mean
 from ganzoo.files import write_aside
 from ganzoo.identity import check_local, env_of, plan_of
+from ganzoo.pairs import SHOWN, Pairs
 from ganzoo.pictures import save_grid
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
@@ -96,8 +99,10 @@ def moment_called(run: RunDir, word: str | None) -> int | None:
     return int(best["nimg"])
 
 
-def usual_count(run: RunDir, label: int | None) -> int:
-    """Return how many pictures fill a grid of a run, of one class or of all."""
+def usual_count(run: RunDir, label: int | None, pairs: Pairs | None = None) -> int:
+    """Return how many pictures fill a grid of a run, of one class or of all, or of pairs."""
+    if pairs is not None:
+        return SHOWN if pairs.real is not None else len(pairs.given)
     env = env_of(run.read_info())
     return sheet_count(env.num_classes if label is None else 0, env.image_shape)
 
@@ -119,8 +124,51 @@ def class_of(run: RunDir, word: str) -> int:
 
 
 def num_classes(run: RunDir) -> int:
-    """Return how many classes a run's generator can be asked for; 0 for none."""
-    return env_of(run.read_info()).num_classes
+    """Return how many classes a run's generator can be asked for; 0 for none.
+
+    Raises:
+        RecipeError: It makes images of images.
+    """
+    env = env_of(run.read_info())
+    if env.condition.kind == "image":
+        raise RecipeError(
+            f"{run.path.name} makes images of images;"
+            f" use ganzoo sample {run.number}, or with --given FOLDER"
+        )
+    return env.num_classes
+
+
+def pairs_of(
+    run: RunDir,
+    registry: Registry,
+    given: Path | None = None,
+    objects: Mapping[str, Any] | None = None,
+) -> Pairs | None:
+    """Return what a run's generator is to make images of; None where of nothing but noise.
+
+    Args:
+        run: The run.
+        registry: What names mean.
+        given: A folder or zip of images; None for those of its data set.
+        objects: The data set itself, when the run was made with an object.
+
+    Raises:
+        RecipeError: There are images, and the generator takes none.
+        DataError: They cannot be read.
+    """
+    env = env_of(run.read_info())
+    if env.condition.kind != "image":
+        if given is not None:
+            raise RecipeError(f"--given {given}: {run.path.name} makes images of noise alone")
+        return None
+    if given is None:
+        dataset, _ = build.dataset(registry, plan_of(run, registry), objects)
+        return Pairs.of(dataset, env.resolution)
+    channels, side, _ = env.condition.shape
+    pixels, _ = build.dataset_called(registry, "folder", path=str(given)).load(side)
+    if channels == 1 and pixels.shape[1] == 3:
+        pixels = rgb_to_grayscale(pixels.float()).round().byte()  # of bytes it would cut
+    return Pairs(pixels.expand(-1, channels, -1, -1))
 
 
 def make_pictures(
@@ -133,6 +181,7 @@ def make_pictures(
     device: str | None = None,
     output: Path | None = None,
     at: int | None = None,
+    pairs: Pairs | None = None,
 ) -> Path:
     """Make pictures from a run's averaged generator and write them.
 
@@ -144,8 +193,10 @@ def make_pictures(
         psi: Of truncation; None for none.
         device: As :func:`load_generator`.
         output: ``.png`` for a grid, in which each class has a column, ``.safetensors`` for uint8
-            ``images`` [n, c, h, w] and int64 ``labels``; None for a grid in ``made/``.
+            ``images`` [n, c, h, w] and int64 ``labels``, or the uint8 images ``given``; None for a
+            grid in ``made/``.
         at: As :func:`load_generator`.
+        pairs: What they are made of, as :func:`pairs_of` returns it.
 
     Returns:
         The file that was written.
@@ -155,16 +206,18 @@ def make_pictures(
     """
     if output is not None and output.suffix not in (".png", ".safetensors"):
         raise RecipeError(f"{output}: write a .png or a .safetensors file")
-    classes = num_classes(run)
-    labels = labels_for(len(seeds), classes, label)
     generator = load_generator(run, registry, device=device, at=at)
-    pixels = sample(generator, seeds, labels, psi)
+    told: dict[str, torch.Tensor] = {}
+    columns = None
+    if pairs is not None:
+        told["given"] = pairs.first(len(seeds))
+    elif (labels := labels_for(len(seeds), classes := num_classes(run), label)) is not None:
+        told["labels"], columns = labels, sheet_columns(classes) if label is None else None
+    pixels = sample(generator, seeds, told_of(next(iter(told.values()), None)), psi)
     path = output or run.next_made() / "grid.png"
     if path.suffix == ".png":
-        save_grid(path, pixels, sheet_columns(classes) if label is None else None)
+        save_grid(path, *((pixels, columns) if pairs is None else pairs.beside(pixels)))
         return path
-    tensors = {"images": pixels}
-    if labels is not None:
-        tensors["labels"] = labels.to(torch.int64)
+    tensors = {"images": pixels, **told}
     write_aside(path, save(tensors))
     return path

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganzoo.env import Env
 from ganzoo.errors import FitError
-from ganzoo.types import Images, Labels, Latents, Logits, Values
+from ganzoo.types import Images, Latents, Logits, Told, Values
 
 G, D = "generator", "discriminator"
 """The two roles of an adversarial game."""
@@ -73,7 +73,7 @@ class Draw:
     Args:
         generator: The network that answers.
         real: Real images, [n, c, h, w].
-        labels: Their classes; None when unconditional. Fakes take the same labels.
+        labels: What both players are told of them; None when unconditional. Fakes take the same.
         z: Latents, [n, z].
         share_fakes: Keep the graph of a generator pass, when a phase asks, for the next phase.
     """
@@ -82,7 +82,7 @@ class Draw:
         self,
         generator: nn.Module,
         real: Images,
-        labels: Labels | None,
+        labels: Told | None,
         z: Latents,
         *,
         share_fakes: bool = True,
@@ -163,7 +163,7 @@ class Play:
             (slope,) = torch.autograd.grad(wide.sum(), inputs, create_graph=True)
         return slope
 
-    def judge(self, images: Images, labels: Labels | None) -> Mapping[str, Tensor]:
+    def judge(self, images: Images, labels: Told | None) -> Mapping[str, Tensor]:
         """Return the discriminator's output for images: ``logits`` and extras."""
         seen = self.augment(images) if self.augment is not None else images
         out = self.networks[D](seen, labels)
@@ -181,8 +181,8 @@ class Play:
         return self.made[key]
 
     @property
-    def labels(self) -> Labels | None:
-        """Classes of real and fake alike."""
+    def labels(self) -> Told | None:
+        """What both players are told of real and fake alike: classes, or images."""
         return self.draw.labels
 
     @cached_property

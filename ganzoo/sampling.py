@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ganzoo.algorithm import images_of
 from ganzoo.data.pixels import to_pixels
 from ganzoo.errors import RecipeError
-from ganzoo.interfaces import Styled
-from ganzoo.types import POINT, Labels, Latents, Pixels
+from ganzoo.interfaces import Env, Styled
+from ganzoo.types import POINT, Labels, Latents, Pixels, Told
 
 BATCH = 64
 """Pictures made at once."""
@@ -61,10 +61,18 @@ def labels_for(count: int, num_classes: int, label: int | None = None) -> Labels
     return torch.full((count,), label)
 
 
+def told_for(env: Env, count: int) -> Told | None:
+    """Return what a network may be told where there is no data: classes in turn, or noise."""
+    if env.condition.kind == "image":
+        rng = torch.Generator().manual_seed(0)
+        return torch.rand(count, *env.condition.shape, generator=rng) * 2 - 1
+    return labels_for(count, env.num_classes)
+
+
 def sample(
     generator: nn.Module,
     seeds: Sequence[int],
-    labels: Labels | None = None,
+    labels: Told | None = None,
     psi: float | None = None,
 ) -> Pixels:
     """Make one picture a seed, in evaluation mode, and leave all else as it was.
@@ -72,7 +80,7 @@ def sample(
     Args:
         generator: The network; where it lies, the pictures are made.
         seeds: One a picture.
-        labels: Their classes; None when unconditional.
+        labels: What it is told of each: classes, or images; None when unconditional.
         psi: Of truncation, as in :func:`render`.
 
     Returns:
@@ -85,7 +93,7 @@ def sample(
 def render(
     generator: nn.Module,
     z: Latents,
-    labels: Labels | None = None,
+    labels: Told | None = None,
     *,
     psi: float | None = None,
     noise_seed: int = 0,
@@ -95,7 +103,7 @@ def render(
     Args:
         generator: The network; where it lies, the pictures are made.
         z: Latents, [n, z].
-        labels: Their classes; None when unconditional.
+        labels: What it is told of each: classes, or images; None when unconditional.
         psi: Of truncation: w is pulled to its mean, w_mean + psi (w - w_mean); None: not at all.
         noise_seed: Of noise inside the network.
 
@@ -141,7 +149,7 @@ def styled(generator: nn.Module, asked: str) -> Styled:
     )
 
 
-def truncated_w(generator: Styled, z: Latents, labels: Labels | None, psi: float | None) -> Tensor:
+def truncated_w(generator: Styled, z: Latents, labels: Told | None, psi: float | None) -> Tensor:
     """Return the w of latents, pulled to its mean as in :func:`render`, [n, layers, w]."""
     if psi is not None and not math.isfinite(psi):
         raise RecipeError(f"--psi {psi}: truncation needs a number, such as 0.7")
@@ -150,7 +158,7 @@ def truncated_w(generator: Styled, z: Latents, labels: Labels | None, psi: float
 
 
 def _batches(
-    generator: nn.Module, z: Latents, labels: Labels | None, psi: float | None
+    generator: nn.Module, z: Latents, labels: Told | None, psi: float | None
 ) -> Iterator[Pixels]:
     like = next(generator.parameters())
     for i in range(0, len(z), BATCH):

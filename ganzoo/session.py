@@ -22,6 +22,7 @@ from ganzoo.files import write_aside
 from ganzoo.identity import keep_settings
 from ganzoo.interfaces import Observer
 from ganzoo.outline import Outline
+from ganzoo.pairs import SHOWN, Pairs
 from ganzoo.pictures import save_grid
 from ganzoo.quality.checkpoints import judged
 from ganzoo.quality.evaluation import QUICK, Judge, Reference
@@ -36,7 +37,7 @@ from ganzoo.training import checkpoint
 from ganzoo.training.finite import check_state
 from ganzoo.training.ticks import Tick
 from ganzoo.training.trainer import Trainer
-from ganzoo.types import Pixels
+from ganzoo.types import Pixels, Told
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Session:
         self._unwritten = set[str]()
         self._judge: Judge | None = None
         self._real: Pixels | None = None
+        self._pairs: Pairs | None = None
         self._judges = self.built.plan.training.eval_kimg is not None
 
     def begin(self, nimg: int) -> None:
@@ -134,18 +136,28 @@ class Session:
         self._real = some[:MANY]
         if self.saved < 0:
             save_grid(self.run.real_sample, some[: sheet_count(0, self.built.info.image_shape)])
+        if self.built.env.condition.kind == "image":
+            self._pairs = Pairs.of(self.built.dataset, self.built.env.resolution)
 
     def picture(self, trainer: Trainer) -> dict[str, float]:
         """Write the grid of the averaged generator, and return how different its pictures are."""
-        classes = self.built.env.num_classes
-        count = sheet_count(classes, self.built.env.image_shape)
-        pixels = sample(trainer.average.network, range(count), labels_for(count, classes))
+        classes, pairs = self.built.env.num_classes, self._pairs
+        count = sheet_count(classes, self.built.env.image_shape) if pairs is None else SHOWN
+        pixels = sample(trainer.average.network, range(count), self._told(count))
+        columns = sheet_columns(classes)
+        shown, columns = (pixels, columns) if pairs is None else pairs.beside(pixels)
         path = self.run.sample(trainer.nimg)
         with self._later(trainer.nimg, "a sheet of samples"):
             for target in (path, self.run.latest_sample):
-                save_grid(target, pixels, sheet_columns(classes))
+                save_grid(target, shown, columns)
             self.tell(Pictured(path, trainer.nimg, "generated"))
         return {} if self._real is None else self._different(trainer, pixels, self._real)
+
+    def _told(self, count: int) -> Told | None:
+        """Return what the generator is told of the pictures of a sheet."""
+        if self._pairs is not None:
+            return self._pairs.told(count)
+        return labels_for(count, self.built.env.num_classes)
 
     def _different(
         self, trainer: Trainer, pixels: Pixels, real: UInt8[Tensor, "m c h w"]
@@ -154,9 +166,9 @@ class Session:
         found = {"variety": variety(pixels, real)}
         more = range(len(pixels), MANY)
         if more:
-            labels = labels_for(MANY, self.built.env.num_classes)
-            told = None if labels is None else labels[more.start :]
-            pixels = torch.cat([pixels, sample(trainer.average.network, more, told)])
+            told = self._told(MANY)
+            rest = None if told is None else told[more.start :]
+            pixels = torch.cat([pixels, sample(trainer.average.network, more, rest)])
         found["distinct"] = distinct(pixels, real)
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
@@ -333,5 +345,5 @@ class Session:
                 seed=0,
                 weights="ema",
                 cpu_sec=round(trainer.clock.cpu_sec, 3),
-                num_classes=built.env.num_classes,
+                conditional=built.env.condition.kind != "none",
             )

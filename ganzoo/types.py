@@ -20,6 +20,15 @@ Latents: TypeAlias = Float[Tensor, "n z"]
 Labels: TypeAlias = Int64[Tensor, " n"]
 """Class indices in 0...num_classes-1."""
 
+Given: TypeAlias = Float[Tensor, "n given_c given_h given_w"]
+"""Images that others are to be made of, in [-1, 1]: outlines, small pictures."""
+
+GivenPixels: TypeAlias = UInt8[Tensor, "n given_c given_h given_w"]
+"""The same in 0...255, as a data set keeps them."""
+
+Told: TypeAlias = Labels | Given
+"""What both players are told of each image: its class, or the image that it is made of."""
+
 Logits: TypeAlias = Float[Tensor, "n *patch"]
 """The discriminator's answer before any sigmoid; higher means more real."""
 

@@ -56,7 +56,7 @@ def test_of_a_larger_set_so_many_stand_for_all(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_classes_are_asked_for_in_the_shares_of_the_data() -> None:
-    labels = Reference.of(Flat(100), "flat", 4).labels_like(2000)
+    labels = Reference.of(Flat(100), "flat", 4).told_like(2000)
 
     assert labels is not None
     assert 0.4 < labels.float().mean() < 0.6

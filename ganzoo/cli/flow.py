@@ -13,7 +13,7 @@ from ganzoo.cli.screen import Cells, remark, say, table
 from ganzoo.cli.wording import grouped
 from ganzoo.plan import Plan
 from ganzoo.registry import Registry
-from ganzoo.sampling import labels_for
+from ganzoo.sampling import told_for
 
 _MOST = 64  # images; a batch may be larger than a terminal needs
 _HEADS = ("", "what", "shape", "range", "parameters")
@@ -31,11 +31,12 @@ def print_flow(plan: Plan, registry: Registry) -> None:
     rng = torch.Generator().manual_seed(plan.training.seed)
     torch.manual_seed(plan.training.seed)
     z = torch.randn(min(plan.training.batch_size, _MOST), built.z_dim, generator=rng)
-    labels = labels_for(len(z), built.env.num_classes)
+    labels = told_for(built.env, len(z))
     generator = built.networks[built.algorithm.samples_from]
     rows = [_row("z", "N(0, 1)", z)]
     if labels is not None:
-        rows.append(_row("labels", f"0 ... {built.env.num_classes - 1}", labels))
+        classes = built.env.num_classes
+        rows.append(_row("labels", f"0 ... {classes - 1}" if classes else "images", labels))
     with torch.no_grad():
         made = _through(rows, "generator", generator, z, labels)
         images = made["image"] if isinstance(made, Mapping) else made

@@ -76,6 +76,12 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click would leave as if it had crashed
+            raise _PipeClosedError from error
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -84,6 +90,10 @@ class Commands(click.Group):
             near = did_you_mean(word, COMMANDS)
             raise click.UsageError(f"no command called {word!r}.{near}", ctx)
         return super().resolve_command(ctx, args)
+
+
+class _PipeClosedError(Exception):
+    """Whoever read what we say has read enough."""
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -121,7 +131,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         _say(asked, " ".join(("interrupted", *getattr(error.__cause__, "__notes__", ()))), None)
         return 130
-    except BrokenPipeError:  # ``ganzoo list | head`` is no error of ours
+    except _PipeClosedError:  # ``ganzoo list | head`` is no error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except (Exception, SystemExit) as error:  # the last door before the terminal

@@ -45,6 +45,12 @@ _MOST = 1_000_000
     help="A .png grid, or .safetensors with images [n, c, h, w] and labels; of a walk .webp or"
     " a folder.",
 )
+@click.option(
+    "--given",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="What a model that makes images of images makes them of; its data if not said.",
+)
 @click.option("--pretrained", is_flag=True, help="RUN is a model: the one that came with it.")
 @click.option("--checkpoint", metavar="NIMG|best", help="The newest if not said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
@@ -65,6 +71,7 @@ def command(
     layers: str | None,
     attention: bool,
     output: Path | None,
+    given: Path | None,
     pretrained: bool,
     checkpoint: str | None,
     out: Path | None,
@@ -82,6 +89,9 @@ def command(
     A model with self-attention shows with --attention, in colours, what five places of each
     picture look at.
 
+    A model that makes images of images draws what it was given, what it made of it and, where the
+    data knows, what it should be, side by side; --given FOLDER hands it your own.
+
     With --pretrained, RUN is the name of a model, and the pictures are of the trained generator
     that came with it, here where you are.
     """
@@ -93,7 +103,7 @@ def command(
     _only_one(walk=walk, mix=mix, attention=attention)
     registry = asked.registry()
     with _model(registry, run, out, pretrained=pretrained) as found:
-        from ganzoo.made import class_of, make_pictures, moment_called, usual_count
+        from ganzoo.made import class_of, make_pictures, moment_called, pairs_of, usual_count
 
         chosen = None if label is None else class_of(found, label)
         said: dict[str, Any] = {"label": chosen, "psi": psi, "device": device}
@@ -120,9 +130,10 @@ def command(
             what = f"maps of attention in {len(shown)} pictures"
             path = make_attention(found, registry, seeds=shown, **said)
         else:
-            shown = numbers or seeds(seed, usual_count(found, chosen))
+            pairs = pairs_of(found, registry, given)
+            shown = numbers or seeds(seed, usual_count(found, chosen, pairs))
             what = f"{wording.grouped(len(shown))} pictures"
-            path = make_pictures(found, registry, seeds=shown, **said)
+            path = make_pictures(found, registry, seeds=shown, pairs=pairs, **said)
     if not quiet:
         remark(f"{what} of {found.path.name}")
     say(str(path) if quiet else wording.shown_path(path))

@@ -5,12 +5,12 @@ from hashlib import sha256
 from typing import final
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Shaped
 from torch import Tensor
 
 from ganzoo.data.order import Order
 from ganzoo.data.pixels import to_images
-from ganzoo.types import Images, Labels, Pixels
+from ganzoo.types import GivenPixels, Images, Labels, Pixels, Told
 
 _SAMPLED_IMAGES, _SAMPLED_BYTES = 256, 1 << 18
 
@@ -21,7 +21,7 @@ class Resident:
 
     Args:
         pixels: All images.
-        labels: Their classes; None without classes.
+        labels: Their classes, or the images that they are to be made of; None without either.
         device: Where training happens.
         seed: Of the run; it decides the order.
 
@@ -30,7 +30,11 @@ class Resident:
     """
 
     def __init__(
-        self, pixels: Pixels, labels: Labels | None, device: torch.device | str, seed: int
+        self,
+        pixels: Pixels,
+        labels: Labels | GivenPixels | None,
+        device: torch.device | str,
+        seed: int,
     ) -> None:
         if len(pixels) == 0:
             raise ValueError("a data set without images cannot be drawn from")
@@ -46,7 +50,7 @@ class Resident:
         """Number of images."""
         return len(self._rows)
 
-    def batch(self, start: int, size: int) -> tuple[Images, Labels | None]:
+    def batch(self, start: int, size: int) -> tuple[Images, Told | None]:
         """Return images ``start`` to ``start + size`` of the endless order, with their labels.
 
         Args:
@@ -56,7 +60,7 @@ class Resident:
         chosen = self._order.indices(start, size)
         images = to_images(self._rows.index_select(0, chosen).permute(0, 3, 1, 2))
         labels = None if self._labels is None else self._labels.index_select(0, chosen)
-        return images, labels
+        return images, told_of(labels)
 
     def fingerprint(self) -> str:
         """Return a sha256 of the shape, a sample of the pixels, and the labels.
@@ -71,12 +75,17 @@ class Resident:
         return rows.permute(0, 3, 1, 2)
 
 
+def told_of(kept: Shaped[Tensor, "n *any"] | None) -> Told | None:
+    """Return what players are told of what a data set keeps: classes, or images in [-1, 1]."""
+    return kept if kept is None or kept.dim() == 1 else to_images(kept)
+
+
 def sampled(count: int) -> range:
     """Return the numbers of some images, evenly spread over all."""
     return range(0, count, -(-count // _SAMPLED_IMAGES))
 
 
-def fingerprint(sample: Pixels, labels: Int64[Tensor, " all"] | None, count: int) -> str:
+def fingerprint(sample: Pixels, labels: Shaped[Tensor, "all *any"] | None, count: int) -> str:
     """Return a sha256 of a data set's shape, of every so many values of a sample, and labels.
 
     Args:

@@ -87,7 +87,7 @@ def evaluate(
         seed=seed,
         weights="raw" if raw else "ema",
         cpu_sec=cpu_sec,
-        num_classes=env_of(info).num_classes,
+        conditional=env_of(info).condition.kind != "none",
         tell=tell,
     )
 
@@ -102,11 +102,11 @@ def judged(
     seed: int,
     weights: str,
     cpu_sec: float | None,
-    num_classes: int,
+    conditional: bool,
     tell: Tell = lambda _: None,
 ) -> Scores:
     """Sample a generator, with classes in the shares of the data, and judge its images."""
-    labels = judge.reference.labels_like(samples) if num_classes else None
+    labels = judge.reference.told_like(samples) if conditional else None
     parts = []
     for i in range(0, samples, _CHUNK):
         tell(f"making pictures: {i:,} of {samples:,}")

@@ -10,18 +10,19 @@ from hashlib import sha256
 from typing import Any, final
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from ganzoo.build import provenance
 from ganzoo.data.cache import cache_root, kept_tensors
+from ganzoo.data.resident import told_of
 from ganzoo.errors import RecipeError, did_you_mean
 from ganzoo.interfaces import Dataset, Embedded, Env, Extractor, Metric
 from ganzoo.options import make
 from ganzoo.quality.scores import Value
 from ganzoo.registry import Entry, Registry
 from ganzoo.spec import Component
-from ganzoo.types import Features, Labels, Pixels
+from ganzoo.types import Features, Labels, Pixels, Told
 
 STANDARD = (
     "metrics/frechet",
@@ -58,17 +59,17 @@ class Reference:
     Attributes:
         name: Of the data set.
         pixels: What may have been trained on.
-        labels: Their classes; None without classes.
+        labels: Their classes, or the images that they are to be made of; None without either.
         held: Images that are not among them.
-        held_labels: Their classes.
+        held_labels: The same of those.
         fingerprint: sha256 of all of them.
     """
 
     name: str
     pixels: Pixels
-    labels: Labels | None
+    labels: Shaped[Tensor, "n *any"] | None
     held: UInt8[Tensor, "held c h w"]
-    held_labels: Int64[Tensor, " held"] | None
+    held_labels: Shaped[Tensor, "held *any"] | None
     fingerprint: str
 
     @staticmethod
@@ -99,12 +100,12 @@ class Reference:
             digest.update(tensor.contiguous().numpy().data)
         return Reference(name, real, real_labels, held, held_labels, digest.hexdigest())
 
-    def labels_like(self, count: int) -> Labels | None:
-        """Return classes in the shares that the data has, by a fixed seed."""
+    def told_like(self, count: int) -> Told | None:
+        """Return classes in the shares that the data has, or its given images, by a fixed seed."""
         if self.labels is None:
             return None
         rng = torch.Generator().manual_seed(1)
-        return self.labels[torch.randint(len(self.labels), (count,), generator=rng)]
+        return told_of(self.labels[torch.randint(len(self.labels), (count,), generator=rng)])
 
     def described(self) -> dict[str, Any]:
         """Return what is recorded of it."""
@@ -163,12 +164,12 @@ class Judge:
                 extractor.fit(reference.pixels)
         self._spaces: dict[str, tuple[Embedded, Embedded]] = {}
 
-    def score(self, pixels: Pixels, labels: Labels | None, who: str) -> dict[str, Value]:
+    def score(self, pixels: Pixels, labels: Told | None, who: str) -> dict[str, Value]:
         """Return every value of some generated images, the headline first.
 
         Args:
             pixels: The images.
-            labels: The classes that they were asked for; None without classes.
+            labels: What was asked for: classes, or images; None without either.
             who: How they were made, for the protocol: ``seed 0, ema``.
         """
         values: dict[str, Value] = {}
@@ -176,7 +177,7 @@ class Judge:
             real, held = self._space(name)
             told = f"judging {len(pixels):,} pictures in the space of {name}"
             fake = self._embedded(extractor, self._features(extractor, pixels, told), pixels)
-            fake = replace(fake, labels=labels)
+            fake = replace(fake, labels=_classes(labels))
             for metric in self._metrics.values():
                 if not metric.in_pixels or place == 0:
                     values |= self._values(metric, name, (real, fake, held), who)
@@ -235,8 +236,8 @@ class Judge:
             real = self._embedded(extractor, kept["real"], reference.pixels)
             held = self._embedded(extractor, kept["held"], reference.held)
             self._spaces[name] = (
-                replace(real, labels=reference.labels),
-                replace(held, labels=reference.held_labels),
+                replace(real, labels=_classes(reference.labels)),
+                replace(held, labels=_classes(reference.held_labels)),
             )
         return self._spaces[name]
 
@@ -304,7 +305,12 @@ class Judge:
         return {name: float(value) for name, value in kept.items() if value.isfinite()}
 
 
+def _classes(told: Shaped[Tensor, "n *any"] | None) -> Labels | None:
+    """Return what metrics may know of what was told: classes, not images."""
+    return told if told is not None and told.dim() == 1 else None
+
+
 def _chosen(
-    pixels: UInt8[Tensor, "all c h w"], labels: Int64[Tensor, " all"] | None, indices: Tensor
-) -> tuple[Pixels, Labels | None]:
+    pixels: UInt8[Tensor, "all c h w"], labels: Shaped[Tensor, "all *any"] | None, indices: Tensor
+) -> tuple[Pixels, Shaped[Tensor, "n *any"] | None]:
     return pixels[indices], None if labels is None else labels[indices]

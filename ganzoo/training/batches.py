@@ -11,7 +11,7 @@ from ganzoo.algorithm import Draw
 from ganzoo.training.experiment import Experiment
 from ganzoo.training.ranks import Ranks
 from ganzoo.training.streams import Streams
-from ganzoo.types import Images, Labels, Latents
+from ganzoo.types import Images, Latents, Told
 
 
 @final
@@ -21,12 +21,12 @@ class Batch:
 
     Attributes:
         real: Real images, [n, c, h, w].
-        labels: Their classes; None when unconditional.
+        labels: What both players are told of them; None when unconditional.
         z: Latents, [n, z].
     """
 
     real: Images
-    labels: Labels | None
+    labels: Told | None
     z: Latents
 
     def tensors(self) -> list[Tensor]:
@@ -75,5 +75,5 @@ class Batches:
             real = transform(real)
         rng = self.streams.rng("latents")
         z = torch.randn(size, self.z_dim, generator=rng, device=rng.device, dtype=real.dtype)
-        told = labels if self.experiment.env.num_classes else None
+        told = None if self.experiment.env.condition.kind == "none" else labels
         return Batch(real, told, z[share])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ganzoo.algorithm import D, Draw, G
 from ganzoo.errors import MachineError, did_you_mean
 from ganzoo.interfaces import Env
+from ganzoo.sampling import told_for
 from ganzoo.training.precision import Precision
 
 TOLERANCE = 1e-3
@@ -128,10 +129,12 @@ def _slopes(
     rng = torch.Generator().manual_seed(0)
     real = (torch.rand(4, *env.image_shape, generator=rng) * 2 - 1).to(device)
     z = torch.randn(4, z_dim, generator=rng).to(device)
-    labels = (torch.arange(4) % env.num_classes).to(device) if env.num_classes else None
+    told = told_for(env, 4)
+    labels = None if told is None else told.to(device)
     nets = {role: copy.deepcopy(net).to(device).eval() for role, net in networks.items()}
     image = Draw(nets[G], real, labels, z).made(graph=True)["image"]
-    out = nets[D](torch.cat([image, real]), None if labels is None else labels.repeat(2))
+    twice = None if labels is None else torch.cat([labels, labels])
+    out = nets[D](torch.cat([image, real]), twice)
     logits = out["logits"] if isinstance(out, Mapping) else out
     logits.float().mean().backward()
     return {

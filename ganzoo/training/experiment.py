@@ -13,7 +13,7 @@ from ganzoo.algorithm import Algorithm
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Augment, Env, Loss, Regularizer, Schedule
 from ganzoo.settings import Optimizer, Training
-from ganzoo.types import Images, Labels
+from ganzoo.types import Images, Told
 
 
 @runtime_checkable
@@ -24,7 +24,7 @@ class RealImages(Protocol):
     def count(self) -> int:
         """Images in one epoch."""
 
-    def batch(self, start: int, size: int) -> tuple[Images, Labels | None]:
+    def batch(self, start: int, size: int) -> tuple[Images, Told | None]:
         """Return images ``start`` to ``start + size`` of the endless sequence of epochs."""
 
 
