@@ -1,0 +1,1 @@
+"""Images from images, for ganzoo: outlines become pictures, small pictures larger ones."""

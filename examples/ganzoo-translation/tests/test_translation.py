@@ -1,0 +1,3 @@
+from ganzoo.testing import checks_for
+
+test_translation = checks_for("translation")
