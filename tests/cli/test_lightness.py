@@ -43,3 +43,14 @@ def test_looking_imports_no_torch_and_no_rich_in_a_pipe(words: list[str], tmp_pa
     )
 
     assert "heavy: [] 0" in done.stderr
+
+
+def test_who_reads_no_further_is_told_of_no_error() -> None:
+    words = [sys.executable, "-m", "ganzoo", "list", "--all"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()
+
+        assert listing.stderr.read() == b""
+        assert listing.wait() == 1
