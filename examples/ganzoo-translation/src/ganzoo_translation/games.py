@@ -21,7 +21,7 @@ class L1(Regularizer):
 
     on: ClassVar[tuple[str, ...]] = (G,)
 
-    def __init__(self, env: Env, *, weight: Annotated[float, Opt("lambda", ge=0)] = 50.0) -> None:
+    def __init__(self, env: Env, *, weight: Annotated[float, Opt("lambda", ge=0)] = 100.0) -> None:
         self.weight = weight
 
     def penalty(self, play: Play) -> Values:

@@ -13,7 +13,7 @@ from ganzoo.interfaces import DataInfo, Dataset
 from ganzoo.options import Opt
 from ganzoo.types import GivenPixels, Pixels
 
-_DARK = 3.0  # how much darker a line is than its edge is strong
+_DARK = 1.2  # how much darker a line is than its edge is strong
 
 
 class _Paired(Dataset):
