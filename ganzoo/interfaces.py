@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ganzoo.env import Condition as Condition
+from ganzoo.env import DataInfo as DataInfo
 from ganzoo.env import Env as Env
 from ganzoo.env import Survey as Survey
 from ganzoo.play import Play, RunView
@@ -30,32 +31,6 @@ from ganzoo.types import (
     Told,
     Values,
 )
-
-
-@dataclass(frozen=True)
-class DataInfo:
-    """What a data set holds, known from listings and headers alone.
-
-    Attributes:
-        image_shape: (channels, height, width) as :meth:`Dataset.load` gives them.
-        count: Number of images.
-        num_classes: Number of classes; 0 without labels.
-        class_counts: Images of each class; empty without labels or when not known yet.
-        class_names: What the classes are called; empty without names.
-        notes: Sentences that people should read once: what is left out, and what is changed.
-        left_out: Names of pictures that cannot be read, where people chose to go without them.
-        given_shape: (channels, height, width) of the image that each is to be made of; None where
-            they are made of nothing but noise.
-    """
-
-    image_shape: tuple[int, int, int]
-    count: int
-    num_classes: int = 0
-    class_counts: tuple[int, ...] = ()
-    class_names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    given_shape: tuple[int, int, int] | None = None
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ import pluggy
 from torch import nn
 
 from ganzoo.algorithm import Algorithm
+from ganzoo.errors import PluginError
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Augment, Env, Loss, Regularizer, Schedule
 from ganzoo.settings import Optimizer, Training
@@ -95,13 +96,25 @@ def blame(error: BaseException, experiment: Experiment) -> None:
 
 
 def hooks_of(experiment: Experiment) -> pluggy.PluginManager:
-    """Return a manager with the run hooks of this run's parts only, called in recipe order."""
+    """Return a manager with the run hooks of this run's parts only, called in recipe order.
+
+    Raises:
+        PluginError: A part has a hook, or asks for an argument, that there is not.
+    """
     manager = pluggy.PluginManager("ganzoo")
     manager.add_hookspecs(RunHooks)
     named = experiment.parts() | {f"network.{r}": n for r, n in experiment.networks.items()}
-    for slot, part in reversed(list(named.items())):
-        manager.register(part, name=slot)
-    manager.check_pending()
+    try:
+        for slot, part in reversed(list(named.items())):
+            manager.register(part, name=slot)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        what = str(error).splitlines()[-1].partition(" in plugin")[0]
+        slot = next(slot for slot, part in named.items() if part is error.plugin)
+        raise PluginError(
+            f"{slot}: {what}; the hooks of a run are those of"
+            " ganzoo.hookspecs, or of a newer ganzoo"
+        ) from error
     return manager
 
 

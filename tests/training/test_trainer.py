@@ -9,7 +9,7 @@ from tiny import TinyDiscriminator, TinyGenerator, TinyLoss, experiment
 from torch import Tensor, nn
 
 from ganzoo.algorithm import Play, RunView
-from ganzoo.errors import DivergedError, FitError
+from ganzoo.errors import DivergedError, FitError, PluginError
 from ganzoo.hookspecs import hookimpl
 from ganzoo.interfaces import Augment, Loss, Regularizer, Schedule
 from ganzoo.settings import Optimizer
@@ -194,6 +194,22 @@ def test_hooks_of_the_run_s_own_parts_are_called_in_order() -> None:
 
     assert diary.said == ["start", "step 0", "step 1", "end None"]
     assert made.optimizers["generator"].param_groups[0]["lr"] == pytest.approx(5e-3)
+
+
+class Misspelled(TinyLoss):
+    @hookimpl
+    def step_begin(self, run: RunView) -> None: ...
+
+
+class Demanding(TinyLoss):
+    @hookimpl
+    def step_start(self, run: RunView, weather: str) -> None: ...
+
+
+@pytest.mark.parametrize(("part", "what"), [(Misspelled, "step_begin"), (Demanding, "weather")])
+def test_a_hook_that_there_is_not_names_its_part(part: type[Loss], what: str) -> None:
+    with pytest.raises(PluginError, match=f"^loss: .*{what}"):
+        trainer(loss=part())
 
 
 class Steers(Schedule):

@@ -64,7 +64,8 @@ class UNet(nn.Module):
         hidden = leaky_relu(maps.pop() + self.noise(z)[..., None, None], 0.2)
         for up in self.ups:
             hidden = torch.cat([up(hidden), maps.pop()], 1)
-        return self.last(hidden).tanh()
+        images: Images = self.last(hidden).tanh()
+        return images
 
 
 @final

@@ -1,4 +1,4 @@
-"""Pictures of another data set, each with an image that can be made of it: nothing is drawn anew."""
+"""Pictures of another data set, each with an image that can be made of it."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -36,11 +36,16 @@ class _Paired(Dataset):
     def describe(self, resolution: int | None = None) -> DataInfo:
         """Return the facts of the pictures, and the shape of what is given."""
         info = self._source.describe(resolution)
-        info = replace(info, count=self._kept(info.count))
         given = self._given(torch.zeros(1, *info.image_shape, dtype=torch.uint8))
         channels, height, width = given.shape[1:]
-        unlabelled = {"num_classes": 0, "class_counts": (), "class_names": ()}
-        return replace(info, given_shape=(channels, height, width), **unlabelled)
+        return replace(
+            info,
+            count=self._kept(info.count),
+            given_shape=(channels, height, width),
+            num_classes=0,
+            class_counts=(),
+            class_names=(),
+        )
 
     def load(self, resolution: int | None = None) -> tuple[Pixels, GivenPixels]:
         """Return every picture, with what it is to be made of."""
