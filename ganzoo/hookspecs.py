@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")
+"""Marks a function or method as a hook; ``@hookimpl(optionalhook=True)`` one that an older ganzoo
+may not have."""
 
 
 class Registration:

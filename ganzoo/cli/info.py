@@ -96,31 +96,40 @@ def parts_of(registry: Registry, plan: Plan) -> Mapping[str, Entry]:
     }
 
 
+def facts(registry: Registry, entry: Entry) -> dict[str, list[str]]:
+    """Return what a description says beside its name and summary: texts by what they are of."""
+    item = entry.item
+    found: dict[str, Iterable[str]] = {"paper": [item.paper]}
+    if isinstance(item, Component):
+        found["sizes"] = [_pixels(item.sizes)]
+        found["gives"] = [", ".join(item.provides)]
+        found["needs"] = [", ".join(item.needs)]
+        found["judged by"] = [", ".join((*item.metrics, *item.extractors))]
+    else:
+        found["year"] = [str(item.year or "")]
+        found["sizes"] = [_pixels(item.sizes) + ", the first by default"]
+        found["parts"] = _part_lines(registry, item.parts)
+        said = {**({"training.conditional": True} if item.conditional else {}), **item.set}
+        found["settings"] = [f"{key} = {value}" for key, value in said.items()]
+        found["presets"] = [
+            f"{name}: " + ", ".join(f"{key} = {value}" for key, value in preset.items())
+            for name, preset in item.presets.items()
+        ]
+        found["how to read it"] = [item.reading]
+        found["others report"] = [item.reported]
+    found["also called"] = [", ".join(item.aliases)]
+    told = {name: [text for text in texts if text] for name, texts in found.items()}
+    return {name: texts for name, texts in told.items() if texts}
+
+
 def _description(registry: Registry, entry: Entry, program: str) -> list[str]:
     item = entry.item
     kind = "" if not isinstance(item, Component) else f"{item.kind} "
     lines = [f"{kind}{entry.id} - {item.summary}"]
-    lines += _field("paper", item.paper)
-    if isinstance(item, Component):
-        lines += _field("sizes", _pixels(item.sizes))
-        lines += _field("gives", ", ".join(item.provides))
-        lines += _field("needs", ", ".join(item.needs))
-    else:
-        lines += _field("year", str(item.year or ""))
-        lines += _field("sizes", _pixels(item.sizes) + ", the first by default")
-        lines += _listed("parts", _part_lines(registry, item.parts))
-        said = {**({"training.conditional": True} if item.conditional else {}), **item.set}
-        lines += _listed("settings", [f"{key} = {value}" for key, value in said.items()])
-        presets = [
-            f"{name}: " + ", ".join(f"{key} = {value}" for key, value in preset.items())
-            for name, preset in item.presets.items()
-        ]
-        lines += _listed("presets", presets)
-        lines += _field("how to read it", item.reading)
-        lines += _field("others report", item.reported)
-    lines += _field("also called", ", ".join(item.aliases))
+    for name, texts in facts(registry, entry).items():
+        lines += _listed(name, texts)
     from_where = f"plugin {entry.plugin}: {entry.source.value}"
-    lines += _field("from", f"{wording.maker(entry)} ({from_where})")
+    lines += _listed("from", [f"{wording.maker(entry)} ({from_where})"])
     examples = [f"ganzoo info {entry.id} --settings"]
     if not isinstance(item, Component):
         more = (f"ganzoo info {entry.id} --{view}" for view in ("code", "trace"))
@@ -144,10 +153,6 @@ def _part_lines(registry: Registry, parts: Mapping[str, Any]) -> list[str]:
 def _pixels(sizes: Iterable[int]) -> str:
     listed = ", ".join(map(str, sizes))
     return f"{listed} px" if listed else "any"
-
-
-def _field(name: str, text: str) -> list[str]:
-    return _listed(name, [text]) if text else []
 
 
 def _listed(name: str, texts: Iterable[str]) -> list[str]:

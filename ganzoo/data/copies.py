@@ -7,6 +7,8 @@ from torch import Tensor
 from ganzoo.data.chance import rng_of
 
 SIDE = 8
+"""Pixels per side of a thumbnail."""
+
 _NEAR, _STEP = 2.0, 24.0  # levels of 255
 _TABLES, _VIEWS = 8, 8
 

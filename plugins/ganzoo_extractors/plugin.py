@@ -4,6 +4,11 @@ from collections.abc import Iterable
 
 from ganzoo import Component, Recipe, hookimpl
 
+_LENET = (
+    "after LeNet-5 of Gradient-Based Learning Applied to Document Recognition, section II.B"
+    " (LeCun et al., 1998)"
+)
+
 
 @hookimpl
 def ganzoo_register() -> Iterable[Component | Recipe]:
@@ -14,12 +19,14 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "lenet",
             "ganzoo_extractors.classifiers:Lenet",
             "128 features of a classifier of MNIST's digits; its weights are in the package",
+            paper=_LENET,
         ),
         Component(
             "extractor",
             "lenet-digits",
             "ganzoo_extractors.classifiers:LenetDigits",
             "128 features of a classifier of ganzoo's drawn digits; weights in the package",
+            paper=_LENET,
         ),
         Component(
             "extractor",
@@ -33,5 +40,6 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "pca",
             "ganzoo_extractors.pca:Pca",
             "64 principal components of the reference's pixels; no label shaped them",
+            paper="Principal Component Analysis, section 1.1 (Jolliffe, 2002)",
         ),
     )

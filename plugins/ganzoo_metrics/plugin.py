@@ -38,6 +38,8 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "classes",
             "ganzoo_metrics.classes:Classes",
             "classes that are there and how unevenly, and fakes of the class asked for",
+            paper="the divergence after Unrolled Generative Adversarial Networks, section 3.3.1"
+            " (Metz et al., 2017), https://arxiv.org/abs/1611.02163",
         ),
         Component(
             "metric",
