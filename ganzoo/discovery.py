@@ -35,7 +35,6 @@ FIRST_PARTY = "torch-ganzoo"
 _ANSWER = "ganzoo_register"
 
 _MODULE = re.compile(r"[A-Za-z_][\w.]*(:[\w.]+)?$")
-
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 _RAISE = opmap["RAISE_VARARGS"]
@@ -254,6 +253,7 @@ def _sorted_out(
     for item in items:
         try:
             problems = item.problems()
+            dict(item.expected_failures.items())
         except (TypeError, AttributeError) as error:
             problems = [f"its description cannot be read: {error}"]
         if not problems and (item.kind, item.name) in kept:

@@ -24,6 +24,7 @@ from ganzoo.discovery import (
     scan,
 )
 from ganzoo.errors import GanzooError, PluginError, RecipeError, did_you_mean
+from ganzoo.known import Known, known_plugins
 from ganzoo.spec import KINDS, Component, Recipe
 
 _FLAGS = ("generator", "discriminator", "loss", "regularizer", "augment", "dataset")
@@ -147,6 +148,16 @@ class Registry:
         """Every plugin by its name, whatever became of it."""
         return MappingProxyType(self._states)
 
+    def broken(self) -> list[PluginState]:
+        """Return the plugins that somebody installed and that cannot be used."""
+        states = self._states.values()
+        return [state for state in states if state.status in ("broken", "incompatible")]
+
+    def absent(self) -> list[Known]:
+        """Return the plugins that are known and not installed."""
+        here = {plain(state.distribution or "") for state in self._states.values()}
+        return [each for each in known_plugins() if each.distribution not in here]
+
     def components(self, kind: str | None = None) -> list[Entry]:
         """Return the components, of one kind or of all."""
         if kind is not None:
@@ -207,11 +218,17 @@ class Registry:
         return next((door for door in doors if door), [])
 
     def _not_found(self, kind: str, name: str) -> GanzooError:
+        known = [(each, at) for each in known_plugins() if (at := each.kind_of(kind, plain(name)))]
         for state in self._states.values():
-            if problem := _unusable(state, kind, name):
+            if problem := _unusable(state, kind, name, [each.name for each, _ in known]):
                 return PluginError(problem, hint=_cure(state.name, state.source))
         if elsewhere := self._elsewhere(kind, name):
             return RecipeError(f"no {_word(kind)} {name!r}; {elsewhere}")
+        absent = self.absent()
+        for each, at in known:
+            if each in absent:
+                told = f"{_word(at)} {name!r} is in {each.distribution}: {each.install}"
+                return RecipeError(told, hint=f"about it: ganzoo plugins {each.name}")
         words = [
             word for e in self._entries if e.kind == kind for word in (e.name, *e.item.aliases)
         ]
@@ -259,13 +276,20 @@ def _imported(entry: Entry, target: str, what: Literal["class", "function"]) -> 
     return found
 
 
-def _unusable(state: PluginState, kind: str, name: str) -> str:
-    """Why a name of this plugin cannot be used; empty if the name is not its own."""
+def _unusable(state: PluginState, kind: str, name: str, known: Sequence[str]) -> str:
+    """Why a name of this plugin cannot be used; empty if the name is not its own.
+
+    Args:
+        state: Of the plugin.
+        kind: Of what is looked for.
+        name: Its name.
+        known: Plugins that are known to offer it.
+    """
     plugin, _, short = plain(name).rpartition("/")
     for what, why in state.notes.items():
         if plain(what) == f"{kind} {short}" and plugin in ("", plain(state.name)):
             return f"{what} of plugin {state.name} cannot be used: {why}"
-    if state.status != "ok" and state.source.answers_to((plugin or short,)):
+    if state.status != "ok" and state.source.answers_to((plugin or short, *known)):
         return f"plugin {state.name} ({state.source.maker}) is {state.status}: {state.reason}"
     return ""
 

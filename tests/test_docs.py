@@ -168,6 +168,24 @@ def test_the_readme_fits_120_lines() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
 
 
+def test_the_rooms_are_drawn_in_the_order_of_their_floors_and_public_ones_have_a_star() -> None:
+    text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    drawing = text.partition("## The rooms")[2].partition("```text\n")[2].partition("```")[0]
+    drawn = re.findall(r"^(?: [a-z ]{12}| {13})(\w+) +(\*?) ", drawing, re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    promised = re.findall(
+        r"^\| `ganzoo\.(\w+)", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE
+    )
+
+    floors = iter(drawn)
+    for layer in layers:
+        rooms = layer.split(" : ")
+        assert sorted(rooms) == sorted(next(floors)[0] for _ in rooms)
+    assert list(floors) == []
+    assert {room for room, star in drawn if star} == set(promised)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_page_brings_a_stranger_s_package(page: Path) -> None:
     assert not re.search(r"pip install\s+ganzoo", page.read_text(encoding="utf-8"))

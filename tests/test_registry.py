@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from ganzoo.discovery import Source
 from ganzoo.errors import PluginError, RecipeError
+from ganzoo.known import Known, known_plugins
 from ganzoo.registry import Registry
 
 Install = Callable[..., None]
@@ -196,7 +198,10 @@ def test_aliases_find_what_they_stand_for(zoo: Install) -> None:
     [
         ("recipe", "dgcan", "called 'dgcan'.  Did you mean dcgan?", "all models: ganzoo list"),
         ("loss", "wgn", "called 'wgn'.  Did you mean wgan?", "losses: ganzoo list --kind loss"),
-        ("recipe", "pix2pix", "no model called 'pix2pix'.", "all models: ganzoo list"),
+        ("recipe", "no-such", "no model called 'no-such'.", "all models: ganzoo list"),
+        ("recipe", "Pix2Pix", "ganzoo-translation: pip install ./examples/ganzoo-translation", ""),
+        ("generator", "translation/unet", "'translation/unet' is in ganzoo-translation", ""),
+        ("recipe", "outlines", "data set 'outlines' is in ganzoo-translation", ""),
         ("loss", "gp", "no loss 'gp'; it is a regularizer: --regularizer gp", ""),
         ("loss", "decay", "no loss 'decay'; it is a schedule", ""),
         ("loss", "wgan-gp", "train wgan-gp, or --loss wgan --regularizer gp", ""),
@@ -208,8 +213,43 @@ def test_an_unknown_name_is_answered_with_what_it_may_mean(
 ) -> None:
     with pytest.raises(RecipeError) as caught:
         Registry.discover(only="").find(kind, name)
-    assert str(caught.value).endswith(message)
+    assert message in str(caught.value)
     assert (caught.value.hint or "").endswith(hint)
+
+
+def test_what_a_known_plugin_offers_is_laid_at_its_door_when_it_is_broken(zoo: Install) -> None:
+    zoo("ganzoo-translation", {"translation": "translation_light"}, {})
+    with pytest.raises(PluginError, match=r"plugin translation .* is broken: ModuleNotFound"):
+        Registry.discover().find("recipe", "pix2pix")
+
+
+def test_an_installed_plugin_that_no_longer_has_a_name_is_not_offered(zoo: Install) -> None:
+    zoo("ganzoo-translation", {"translation": "translation_light"}, {"translation_light": GOOD})
+    registry = Registry.discover()
+    assert "ganzoo-translation" not in [each.distribution for each in registry.absent()]
+    with pytest.raises(RecipeError, match="no model called 'pix2pix'"):
+        registry.find("recipe", "pix2pix")
+
+
+@pytest.mark.parametrize("known", known_plugins(), ids=lambda known: known.name)
+def test_the_list_of_known_plugins_says_what_they_offer(
+    known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(__file__).parents[1] / "examples" / known.distribution
+    said = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    ((name, value),) = said["project"]["entry-points"]["ganzoo.v1"].items()
+    monkeypatch.syspath_prepend(str(folder / "src"))
+    state = Registry([Source(name, value, known.distribution)]).plugins[known.name]
+    offers = [(kind, name) for kind, names in known.offers.items() for name in names]
+    assert state.status == "ok", state.reason
+    assert sorted(offers) == sorted((item.kind, item.name) for item in state.items)
+    assert f"pip install ./examples/{folder.name} " in known.install
+
+
+def test_every_package_among_the_examples_is_known() -> None:
+    folders = (Path(__file__).parents[1] / "examples").glob("ganzoo-*/pyproject.toml")
+    names = {path.parent.name for path in folders}
+    assert names == {known.distribution for known in known_plugins()}
 
 
 def test_an_unknown_kind_is_an_error_with_a_suggestion(zoo: Install) -> None:

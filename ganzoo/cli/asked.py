@@ -8,6 +8,8 @@ from typing import Any, TypeVar, final
 
 import click
 
+from ganzoo.cli.screen import remark
+from ganzoo.cli.wording import one_line
 from ganzoo.errors import PluginError
 from ganzoo.registry import Registry
 
@@ -25,6 +27,7 @@ class Asked:
         plugins: Values of ``-p``: files, and ``no:NAME``.
         strict: Whether a broken plugin is an error.
         debug: Whether errors come with a traceback.
+        told: Whether the broken plugins have been named.
     """
 
     program: str = "ganzoo"
@@ -32,9 +35,12 @@ class Asked:
     plugins: list[str] = field(default_factory=list)
     strict: bool = False
     debug: bool = False
+    told: bool = False
 
     def registry(self, *, asks: bool = True) -> Registry:
         """Return what names mean: the installed plugins, ``-p`` and GANZOO_PLUGINS considered.
+
+        Of the plugins that were asked, the broken ones are named on stderr, once a command.
 
         Args:
             asks: Whether plugins are imported and asked what they offer.
@@ -59,6 +65,10 @@ class Asked:
                 error = PluginError(f"-p {state.value}: {state.reason}")
                 error.add_note(state.traceback)
                 raise error
+        for state in found.broken() if asks and not self.told else ():
+            told = f"remark: plugin {state.name} ({state.source.maker}) is {state.status}"
+            remark(one_line(f"{told}: {state.reason}   {self.program} plugins {state.name}"))
+        self.told |= asks
         return found
 
 

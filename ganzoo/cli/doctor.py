@@ -1,17 +1,11 @@
-"""``ganzoo doctor``: is this machine ready? It fetches nothing.
-
-A stranger's plugin is tried in a process of its own, so that one that crashes or never answers is
-named like any other.
-"""
+"""``ganzoo doctor``: is this machine ready? It fetches nothing."""
 
 import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires
@@ -24,13 +18,11 @@ import click
 import ganzoo
 from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.main import as_typed
+from ganzoo.cli.plugins import Told, answers, load_time
 from ganzoo.cli.screen import Cells, say, table
-from ganzoo.discovery import PluginState, ask, asker, reason_of
+from ganzoo.discovery import reason_of
 from ganzoo.errors import MachineError, PluginError
 from ganzoo.rundir import runs_root
-
-_PATIENCE = 10.0
-"""Seconds in which a plugin has to say what it offers."""
 
 _LEAST_ROOM = 1 << 30
 _EXTRAS = {"fid": ("torch_fidelity", "the network of published FIDs")}
@@ -178,54 +170,21 @@ def _extras() -> Finding:
 
 
 def _plugins(asked: Asked) -> Iterable[Finding]:
-    """Ask every plugin: our own here, each stranger's in a process of its own."""
-    states = list(asked.registry(asks=False).plugins.values())
-    manager = asker()
-    own = [state for state in states if state.source.first_party]
-    answers = [
-        _told(s, *_of(ask(s.name, s.source, manager) if s.status == "installed" else s))
-        for s in own
-    ]
-    others = [state for state in states if state not in own]
-    words = [word for plugin in asked.plugins for word in ("-p", plugin)]
-    with ThreadPoolExecutor(4) as pool:
-        answers += pool.map(lambda state: _told(state, *_probed(state, words)), others)
-    fine = sum(each.state == "ok" for each in answers)
-    yield Finding("plugins", f"{fine} of {len(answers)} ok")
-    yield from (each for each in answers if each.state != "ok")
+    told = answers(asked.registry(asks=False).plugins.values(), asked.plugins)
+    found = [_told(each) for each in told]
+    fine = sum(each.state == "ok" for each in found)
+    yield Finding("plugins", f"{fine} of {len(found)} ok", "ok", "each: ganzoo plugins --load")
+    yield from (each for each in found if each.state != "ok")
 
 
-def _of(state: PluginState) -> tuple[str, str]:
-    notes = [f"{what} is left out: {why}" for what, why in state.notes.items()]
-    return state.status, "; ".join([state.reason] * bool(state.reason) + notes)
-
-
-def _told(state: PluginState, status: str, reason: str) -> Finding:
-    found = f"{state.name} ({state.source.maker})"
-    if status in ("broken", "incompatible"):
-        return Finding("plugin", found, "to fix", f"{status}: {reason}")
-    return Finding("plugin", found, "to know" if reason else "ok", reason)
-
-
-def _probed(state: PluginState, words: Sequence[str]) -> tuple[str, str]:
-    """Ask a plugin in another process; returns its status and the reason."""
-    if state.status != "installed":
-        return _of(state)
-    line = [sys.executable, "-m", "ganzoo", "plugins", state.name, "--json", *words]
-    try:
-        done = subprocess.run(
-            line, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "broken", f"did not answer in {_PATIENCE:.0f} s"
-    if done.returncode < 0:
-        return "broken", f"killed by signal {-done.returncode}"
-    try:
-        (said,) = json.loads(done.stdout)["plugins"]
-        return str(said["state"]), str(said["reason"])
-    except (ValueError, KeyError, TypeError):
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        return "broken", f"exit code {done.returncode}: {' '.join(last)}"
+def _told(plugin: Told) -> Finding:
+    maker = f"{plugin['distribution']} {plugin['version']}"
+    found = f"{plugin['plugin']} ({maker if plugin['distribution'] else plugin['entry_point']})"
+    if plugin["state"] in ("broken", "incompatible"):
+        return Finding("plugin", found, "to fix", f"{plugin['state']}: {plugin['reason']}")
+    slow = [f"slow: {load_time(plugin)}"] * plugin["imported_torch"]
+    more = "; ".join([*slow, *[plugin["reason"]] * bool(plugin["reason"])])
+    return Finding("plugin", found, "to know" if more else "ok", more)
 
 
 def _terminal() -> Finding:

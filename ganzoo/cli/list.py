@@ -1,7 +1,7 @@
 """``ganzoo list``: every model on one line, or every part; nothing heavy is imported."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -10,7 +10,7 @@ from ganzoo.cli import wording
 from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.main import as_typed
 from ganzoo.cli.screen import Cells, say, table
-from ganzoo.discovery import PluginState
+from ganzoo.known import Known
 from ganzoo.registry import Entry, Registry
 from ganzoo.spec import KINDS
 
@@ -29,15 +29,9 @@ def command(asked: Asked, everything: bool, kind: str | None, as_json: bool) -> 
         parts = chosen if everything or kind else registry.components("dataset")
         say(json.dumps(_described(registry, parts), ensure_ascii=False, indent=2))
     elif everything or kind:
-        _parts(chosen)
+        _parts(chosen, registry.absent() if not kind else (), asked.program)
     else:
         _models(registry, asked.program)
-
-
-def broken(registry: Registry) -> list[PluginState]:
-    """Return the plugins that somebody installed and that cannot be used."""
-    states = registry.plugins.values()
-    return [state for state in states if state.status in ("broken", "incompatible")]
 
 
 def _models(registry: Registry, program: str) -> None:
@@ -52,11 +46,7 @@ def _models(registry: Registry, program: str) -> None:
             wording.maker(entry),
         )
         rows.append(Cells(cells))
-    for state in broken(registry):
-        whose = f"{state.source.maker} ({program} plugins {state.name})"
-        cells = (state.name, "-", f"could not be loaded: {state.reason}", "", whose)
-        rows.append(Cells(cells, dim=True))
-    rows.sort(key=lambda row: (row.dim, row.cells[1]))
+    rows.sort(key=lambda row: row.cells[1])
     table(("model", "year", "idea", "sizes", "from"), rows)
     data = "  ".join(entry.id for entry in registry.components("dataset"))
     say(
@@ -69,7 +59,7 @@ def _models(registry: Registry, program: str) -> None:
     )
 
 
-def _parts(entries: Sequence[Entry]) -> None:
+def _parts(entries: Sequence[Entry], absent: Iterable[Known], program: str) -> None:
     ordered = sorted(entries, key=lambda entry: KINDS.index(entry.kind))
     rows = [
         Cells(
@@ -83,6 +73,9 @@ def _parts(entries: Sequence[Entry]) -> None:
         )
         for entry in ordered
     ]
+    for each in absent:
+        whose = f"not installed ({program} plugins {each.name})"
+        rows.append(Cells(("plugin", each.name, each.summary, "", whose), dim=True))
     table(("kind", "name", "what", "sizes", "from"), rows)
 
 
@@ -114,6 +107,6 @@ def _described(registry: Registry, parts: Sequence[Entry]) -> dict[str, Any]:
         ],
         "broken": [
             {"plugin": s.name, "from": s.source.maker, "reason": s.reason}
-            for s in broken(registry)
+            for s in registry.broken()
         ],
     }

@@ -9,7 +9,6 @@ import click
 
 from ganzoo.cli import screen
 from ganzoo.cli.asked import Asked, plugin_options
-from ganzoo.cli.list import broken
 from ganzoo.errors import DivergedError
 from ganzoo.events import Finished
 from ganzoo.plan import Plan, resolve
@@ -113,8 +112,6 @@ def _play(asked: Asked, said: Mapping[str, Any], record: Mapping[str, Any] | Non
     if said["print_config"]:
         screen.say(plan.to_toml().rstrip())
         return 0
-    if not said["quiet"]:
-        _remark_broken(registry, asked.program)
     from ganzoo import runner
 
     quiet, as_json, plain = said["quiet"], said["as_json"], said["plain"]
@@ -171,11 +168,3 @@ def _one_length(said: Mapping[str, Any]) -> None:
     given = [f"--{key}" for key in ("epochs", "kimg", "steps", "minutes") if said[key] is not None]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} all say how long; give one")
-
-
-def _remark_broken(registry: Registry, program: str) -> None:
-    for state in broken(registry):
-        screen.remark(
-            f"remark: plugin {state.name} is {state.status}: {state.reason}"
-            f"   {program} plugins {state.name}"
-        )

@@ -49,7 +49,7 @@ def test_list_survives_sixteen_and_names_each_broken_one_in_a_line(
     broken = {name: bad for name, bad in HOSTILE.items() if bad.told}
     for name, bad in broken.items():
         maker = "hostile_metadata 6.6" if bad.metadata else f"hostile-{name} 6.6"
-        (line,) = [each for each in done.stdout.splitlines() if f"{maker} (" in each]
+        (line,) = [each for each in done.stderr.splitlines() if f" ({maker}) is " in each]
         assert bad.told in line
         if bad.line:
             assert f"hostile_{name.replace('-', '_')}.py:{bad.line})" in line
