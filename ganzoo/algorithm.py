@@ -58,9 +58,12 @@ class Algorithm(ABC):
     symbols: ClassVar[Mapping[str, str]] = {G: "G", D: "D"}
     batches: int = 1
 
-    @abstractmethod
-    def bind(self, loss: Loss | None, regularizers: Mapping[str, Regularizer]) -> None:
-        """Take the parts of the run; called once, before anything is trained."""
+    def bind(self, loss: Loss | None, regularizers: Mapping[str, Regularizer]) -> None:  # noqa: B027
+        """Take the parts of the run; called once, before anything is trained.
+
+        An algorithm without a ``bind`` of its own takes neither a loss nor regularizers, and a
+        run that names some is refused.
+        """
 
     @abstractmethod
     def phases(self, run: RunView) -> Sequence[Phase]:

@@ -15,13 +15,14 @@ from ganzoo import fit
 from ganzoo.algorithm import Algorithm
 from ganzoo.discovery import reason_of
 from ganzoo.draft import LOCAL
-from ganzoo.errors import FitError, GanzooError, MachineError, RecipeError
+from ganzoo.errors import FitError, GanzooError, MachineError, RecipeError, did_you_mean
 from ganzoo.interfaces import Condition, DataInfo, Dataset, Env
 from ganzoo.nn.resolution import nearest
 from ganzoo.options import make, schema
 from ganzoo.outline import Outline
 from ganzoo.plan import Part, Plan
 from ganzoo.registry import Entry, Registry
+from ganzoo.settings import Optimizer
 from ganzoo.spec import Component
 from ganzoo.training.streams import seed_of
 
@@ -76,15 +77,16 @@ class Builder:
 
     def network(self, role: str, kind: str, env: Env, seed: int) -> nn.Module:
         """Return the network of a role; refuse one that no memory of this machine would hold."""
+        slot = role if kind == role else f"{kind}.{role}"
         with torch.random.fork_rng(devices=[]), _Scales() as scales:
             torch.manual_seed(seed_of(seed, "initialization", role))
             try:
-                network: nn.Module = self.part(role, kind, env)
+                network: nn.Module = self.part(slot, kind, env)
             except _TooHeavyError as error:
                 asked, room = (f"{size / 2**30:.3g} GiB" for size in (scales.asked, scales.room))
                 raise MachineError(
-                    f"{role}: {self._plan.parts[role].name} asks for {asked} of parameters, and"
-                    f" this machine has {room} of memory; {self._given(role) or 'add some'}"
+                    f"{role}: {self._plan.parts[slot].name} asks for {asked} of parameters, and"
+                    f" this machine has {room} of memory; {self._given(slot) or 'add some'}"
                 ) from error
         return network
 
@@ -140,7 +142,7 @@ def outline(plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = 
     }
     has_loss = "loss" in plan.parts or "loss" in (objects or {})
     built = Outline(
-        plan=_completed(plan, registry, builder),
+        plan=_completed(_with_optimizers(plan, algorithm), registry, builder),
         dataset=dataset,
         info=info,
         env=env,
@@ -238,6 +240,17 @@ def _completed(plan: Plan, registry: Registry, builder: Builder) -> Plan:
         for slot, entry in builder.entries.items()
     }
     return plan.with_defaults(defaults)
+
+
+def _with_optimizers(plan: Plan, algorithm: Algorithm) -> Plan:
+    """Give every player of the algorithm its optimizer, and refuse settings of no player."""
+    for key, origin in plan.origins.items():
+        slot, _, player = key.rpartition(".")[0].partition(".")
+        if slot == "optimizer" and player not in algorithm.players:
+            near = did_you_mean(player, algorithm.players)
+            raise RecipeError(f"{key}: there is no player {player!r}.{near}  (from {origin})")
+    found = {player: plan.optimizers.get(player, Optimizer()) for player in algorithm.players}
+    return replace(plan, optimizers=MappingProxyType(found))
 
 
 def _env(plan: Plan, info: DataInfo) -> Env:

@@ -5,6 +5,7 @@ A setting belongs to the part that was named when its layer spoke, and goes when
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -77,6 +78,7 @@ class Draft:
     def __init__(self, registry: Registry, known: Iterable[str]) -> None:
         self._registry = registry
         self._known = tuple(known)
+        self._home = ""
         self.names: dict[str, str] = {}
         self.values: dict[str, Said] = {}
 
@@ -97,6 +99,15 @@ class Draft:
         for word in words:
             if not word.names_part and word.slot not in gone:
                 self._set(word, origin, layer or origin)
+
+    @contextmanager
+    def at_home(self, plugin: str) -> Iterator[None]:
+        """Let short names mean the parts of a plugin first: what its recipes say."""
+        self._home = plugin
+        try:
+            yield
+        finally:
+            self._home = ""
 
     def add(self, kind: str, name: str, origin: str) -> None:
         """Add a part of a kind of which there may be several; ``none`` clears them all.
@@ -192,7 +203,8 @@ class Draft:
     def _found(self, kind: str, name: str, origin: str) -> Entry:
         """What the registry finds; an error says who asked."""
         try:
-            return self._registry.find(kind, name)
+            own = self._registry.own(self._home, kind, name)
+            return self._registry.find(kind, name) if own is None else own
         except RecipeError as error:
             raise RecipeError(f"{error}  (from {origin})", hint=error.hint) from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganzoo.algorithm import images_of
+from ganzoo.algorithm import Algorithm, Play, images_of
 from ganzoo.discovery import reason_of
 from ganzoo.errors import FitError, GanzooError
 from ganzoo.interfaces import BOUNDED
@@ -28,6 +28,7 @@ def check(built: Outline) -> list[str]:
     Raises:
         FitError: Two parts do not go together; both are named.
     """
+    _check_taken(built)
     _check_slope(built)
     for name, part in built.regularizers.items():
         for player in part.on:
@@ -40,6 +41,19 @@ def check(built: Outline) -> list[str]:
     _check_frozen(built)
     _check_extras(built, given=_check_shapes(built))
     return _warnings(built)
+
+
+def _check_taken(built: Outline) -> None:
+    """Refuse parts that the algorithm would leave out without a word."""
+    if type(built.algorithm).bind is not Algorithm.bind:
+        return
+    losses = [] if built.loss is None else [built.name("loss")]
+    for kind, parts in {"loss": losses, "regularizer": built.regularizers}.items():
+        for part in parts:
+            raise FitError(
+                f"algorithm {built.name('algorithm')} takes no {kind}, and this run has {part};"
+                f" use --{kind} none"
+            )
 
 
 def _check_extras(built: Outline, *, given: set[str]) -> None:
@@ -118,6 +132,8 @@ def _check_shapes(built: Outline) -> set[str]:
                 images = images_of(answer)
                 _check_values(who, "images", images, made)
             _check_image(images, built)
+            if built.algorithm.play.judge is not Play.judge:  # then nobody knows what it takes
+                return set(answer) if isinstance(answer, Mapping) else set()
             judged = f"images {list(images.shape[1:])} of {who}"
             who = f"discriminator {built.name('discriminator')}"
             with _tried(who, f"takes no {judged}"):

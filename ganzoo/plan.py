@@ -165,7 +165,9 @@ def resolve(
     wanted = preset or file.preset
     draft = Draft(registry, _known_keys())
     if not file.complete:
-        _apply_recipe(draft, entry.recipe, wanted)
+        draft.apply(_STANDARD, "default")
+        with draft.at_home(entry.plugin):
+            _apply_recipe(draft, entry.recipe, wanted)
     draft.apply(file.tables, file.name)
     for kind, part in replace.items():
         draft.apply({kind: part}, f"--{kind}", layer=_FLAGS)
@@ -180,7 +182,6 @@ def resolve(
 
 
 def _apply_recipe(draft: Draft, recipe: Recipe, preset: str | None) -> None:
-    draft.apply(_STANDARD, "default")
     draft.apply({**recipe.parts}, f"recipe {recipe.name}")
     conditional = {"training.conditional": True} if recipe.conditional else {}
     draft.apply({**conditional, **recipe.set}, f"recipe {recipe.name}")

@@ -187,6 +187,12 @@ class Registry:
             raise RecipeError(f"{_word(kind)} {name!r} is ambiguous; say {ids}")
         raise self._not_found(kind, name)
 
+    def own(self, plugin: str, kind: str, name: str) -> Entry | None:
+        """Return what a plugin itself offers by a short name; None for nothing."""
+        wanted = plain(f"{plugin}/{name}")
+        found = (e for e in self._entries if e.kind == kind and plain(e.full_id) == wanted)
+        return next(found, None)
+
     def load(self, entry: Entry) -> type[Any]:
         """Import the class of a component.
 

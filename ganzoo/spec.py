@@ -8,6 +8,7 @@ from typing import Any
 KINDS = (
     "generator",
     "discriminator",
+    "network",
     "loss",
     "regularizer",
     "augment",
@@ -20,7 +21,7 @@ KINDS = (
 )
 """Every kind of part; a closed list."""
 
-MANY = ("regularizer", "augment", "schedule")
+MANY = ("network", "regularizer", "augment", "schedule")
 """Kinds of which a recipe may name several."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*$")
