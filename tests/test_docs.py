@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README, CLI = ROOT / "README.md", ROOT / "docs" / "cli.md"
 GATE, HOSTED = ROOT / ".ci" / "run", ROOT / ".github" / "workflows" / "ci.yml"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "plugins").rglob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").glob("0*.py"))
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

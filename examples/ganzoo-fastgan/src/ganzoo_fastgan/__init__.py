@@ -1,0 +1,1 @@
+"""FastGAN made small for ganzoo."""

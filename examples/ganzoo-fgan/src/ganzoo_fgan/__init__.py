@@ -1,0 +1,1 @@
+"""f-divergences as losses for ganzoo."""
