@@ -142,7 +142,8 @@ def test_the_pages_hold_command_lines_and_the_check_can_fail() -> None:
 def test_the_plugin_in_the_readme_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (block,) = [each for each in _blocks("python") if "my_gan:Tiny" in each.text]
+    blocks = [each for each in _blocks("python") if each.page == README]
+    (block,) = [each for each in blocks if "my_gan:Tiny" in each.text]
     file = tmp_path / "my_gan.py"
     file.write_text(block.text, encoding="utf-8")
     monkeypatch.setenv("GANZOO_RUNS", str(tmp_path / "runs"))
