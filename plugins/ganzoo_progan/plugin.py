@@ -9,6 +9,7 @@ _PAPER = (
     "Progressive Growing of GANs for Improved Quality, Stability, and Variation (Karras et al.,"
     " 2018), https://arxiv.org/abs/1710.10196"
 )
+_RESTING = {"gradients": "colours of earlier stages rest at the last one"}
 
 
 @hookimpl
@@ -22,6 +23,7 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "grows from stage to stage; equalized learning rate, pixel norm",
             sizes=_SIZES,
             paper=_PAPER,
+            expected_failures={**_RESTING, "range": "its colours are linear, as in the paper"},
         ),
         Component(
             "discriminator",
@@ -30,6 +32,7 @@ def ganzoo_register() -> Iterable[Component | Recipe]:
             "grows alike; equalized learning rate, minibatch stddev, no norm",
             sizes=_SIZES,
             paper=_PAPER,
+            expected_failures=_RESTING,
         ),
         Component(
             "schedule",
