@@ -13,6 +13,7 @@ from ganzoo.cli.asked import Asked, plugin_options
 from ganzoo.cli.main import as_typed
 from ganzoo.cli.screen import Cells, progress, say, table
 from ganzoo.errors import PluginError
+from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
     from ganzoo.testing import Check
@@ -75,7 +76,8 @@ def command(asked: Asked, name: str, verbose: bool, as_json: bool) -> int:
         say(json.dumps({**said, "checks": rows}, ensure_ascii=False, indent=2))
     else:
         _print(endings, verbose=verbose)
-        say("", as_typed(_summary(name, endings, cpu_sec, verbose=verbose), asked.program))
+        told = _summary(name, endings, cpu_sec, registry, verbose=verbose)
+        say("", as_typed(told, asked.program))
     return PluginError.exit_code if failed else 0
 
 
@@ -126,19 +128,26 @@ def _cells(what: str, name: str, group: Sequence[_Ending]) -> Cells:
     return Cells((what, *cells) if what else cells, dim=state == "skipped")
 
 
-def _summary(name: str, endings: Sequence[_Ending], cpu_sec: float, *, verbose: bool) -> str:
+def _summary(
+    name: str,
+    endings: Sequence[_Ending],
+    cpu_sec: float,
+    registry: Registry,
+    *,
+    verbose: bool,
+) -> str:
     counts = {state: sum(each.state == state for each in endings) for state in _STATES}
     words = {"FAIL": "failed", "expected": "failed as expected", "ok": "ok", "skipped": "skipped"}
     told = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
     ending = f"{told}   ({cpu_sec:.0f} CPU-seconds)"
     if not verbose and counts["ok"] < len(endings):
         return f"{ending}   each part: ganzoo check-plugin {name} -v"
-    models = [each for each in endings if each.check.what.startswith("recipe ")]
+    models = [each.check.what for each in endings if each.check.what.startswith("recipe ")]
     if counts["FAIL"] or not models:
         return ending
-    presets = next((e.found for e in models if e.check.name == "options"), "")  # it lists them
-    quick = " --preset quick" if "quick" in presets.split(", ") else ""
-    return f"{ending}   next: ganzoo train {models[0].check.what.rpartition('/')[2]}{quick}"
+    recipe = registry.find("recipe", models[0].partition(" ")[2]).recipe
+    quick = " --preset quick" if "quick" in recipe.presets else ""
+    return f"{ending}   next: ganzoo train {recipe.name}{quick}"
 
 
 def _cpu_sec() -> float:
