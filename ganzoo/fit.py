@@ -236,6 +236,11 @@ def _warnings(built: Outline) -> list[str]:
             for name, part in built.augments.items()
             if part.reads_sign
         ]
+    if built.env.condition.kind == "image":
+        notes += [
+            f"augment {name} changes the images, and not what they are made of; use --augment none"
+            for name in built.augments
+        ]
     notes += _deaf(built)
     mixing = ["discriminator"] if mixes else []
     mixing += ["loss"] if built.loss is not None and built.loss.mixes_samples else []

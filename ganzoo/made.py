@@ -209,7 +209,7 @@ def make_pictures(
     generator = load_generator(run, registry, device=device, at=at)
     told: dict[str, torch.Tensor] = {}
     columns = None
-    if pairs is not None:
+    if pairs is not None and label is None:
         told["given"] = pairs.first(len(seeds))
     elif (labels := labels_for(len(seeds), classes := num_classes(run), label)) is not None:
         told["labels"], columns = labels, sheet_columns(classes) if label is None else None

@@ -183,6 +183,7 @@ def test_pictures_are_made_of_its_data_or_of_a_folder(
     assert main([*words, *folder]) == 0
     assert main([*words, "--given", str(mine), "-o", str(tmp_path / "mine.png")]) == 0
     assert main([*words, "--walk"]) == 2
+    assert main([*words, "--label", "3"]) == 2
 
     assert "--given FOLDER" in capsys.readouterr().err
     own, other = (load_file(tmp_path / f"{name}.safetensors") for name in ("own", "mine"))
@@ -215,6 +216,14 @@ def test_a_network_that_takes_no_note_of_the_image_is_named(registry: Registry) 
 
     assert [note for note in notes if "takes no note of the image that it is given" in note] != []
     assert outline(resolve(registry, "painter"), registry).notes == ()
+
+
+def test_what_changes_only_the_image_of_a_pair_earns_a_remark(registry: Registry) -> None:
+    plan = resolve(registry, "painter", add={"augment": ["diffaugment"]})
+
+    (note,) = outline(plan, registry).notes
+
+    assert "diffaugment changes the images, and not what they are made of" in note
 
 
 def test_without_a_condition_the_images_are_pictures_like_others(registry: Registry) -> None:
