@@ -134,7 +134,7 @@ def outline(plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = 
     resolution = _resolution(plan, registry, dataset)
     info = dataset.describe(resolution)
     plan = replace(plan, training=replace(plan.training, resolution=resolution))
-    env = _env(plan, info)
+    env = world(plan, info)
     algorithm: Algorithm = builder.part("algorithm", "algorithm", env)
     networks = {
         role: builder.network(role, kind, env, plan.training.seed)
@@ -253,7 +253,12 @@ def _with_optimizers(plan: Plan, algorithm: Algorithm) -> Plan:
     return replace(plan, optimizers=MappingProxyType(found))
 
 
-def _env(plan: Plan, info: DataInfo) -> Env:
+def world(plan: Plan, info: DataInfo) -> Env:
+    """Return what the parts of a plan are built for, on data with these facts.
+
+    Raises:
+        FitError: The run is conditional, and the data has nothing to be told.
+    """
     if not plan.training.conditional:
         return Env(info.image_shape)
     if info.given_shape is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo import build
-from ganzoo.interfaces import Condition, DataInfo, Env
+from ganzoo.interfaces import DataInfo, Env
 from ganzoo.options import make
 from ganzoo.plan import Plan, resolve
 from ganzoo.registry import Entry, Registry
@@ -69,7 +69,7 @@ class Subject:
 
     def needed(self, size: int) -> list[Env]:
         """Return what it is built for by those recipes; without any, pictures and no classes."""
-        found = [_env(info_of(plan, self.registry, size), plan) for plan in self.plans]
+        found = [build.world(plan, info_of(plan, self.registry, size)) for plan in self.plans]
         return list(dict.fromkeys(found)) or [Env(_shape(size))]
 
     def worlds(self, size: int) -> list[Env]:
@@ -137,12 +137,6 @@ def random_pixels(count: int, shape: tuple[int, int, int], seed: int = 0) -> Pix
     """Return random images, the same ones for a seed."""
     rng = torch.Generator().manual_seed(seed)
     return torch.randint(256, (count, *shape), generator=rng, dtype=torch.uint8)
-
-
-def _env(info: DataInfo, plan: Plan) -> Env:
-    if info.given_shape is not None and plan.training.conditional:
-        return Env(info.image_shape, Condition("image", info.given_shape))
-    return Env.classes(info.image_shape, info.num_classes)
 
 
 def _settings(plan: Plan, entry: Entry) -> Mapping[str, Any]:
