@@ -263,6 +263,7 @@ def test_without_a_network_the_error_says_all_that_helps(
     alone = ["unshare", "-rn"]
     if shutil.which("unshare") is None or subprocess.run([*alone, "true"]).returncode != 0:
         pytest.skip("no process without a network can be made here")
+    monkeypatch.setenv("npm_config_cache", str(home / "npm"))  # else it gives what it once had
     done = subprocess.run(
         [*alone, sys.executable, "-c", _OFFLINE],
         capture_output=True,
