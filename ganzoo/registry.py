@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, final
@@ -301,10 +302,18 @@ def _unusable(state: PluginState, kind: str, name: str, known: Sequence[str]) ->
 
 
 def _cure(plugin: str, source: Source) -> str:
-    """Where to look, and for an installed plugin how to get another version of it."""
-    if source.distribution is None or source.first_party:
+    """Where to look, and for a plugin from an index how to get another version of it."""
+    if source.distribution is None or source.first_party or _is_local(source.distribution):
         return f"ganzoo plugins {plugin}"
     return f"pip install --upgrade {source.distribution}   or   ganzoo plugins {plugin}"
+
+
+def _is_local(distribution_name: str) -> bool:
+    """Whether it was installed from a folder, a file or a repository, as PEP 610 records."""
+    try:
+        return distribution(distribution_name).read_text("direct_url.json") is not None
+    except (PackageNotFoundError, ValueError, OSError):
+        return False
 
 
 def _free_name(source: Source, taken: Mapping[str, object]) -> str:

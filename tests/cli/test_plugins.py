@@ -88,6 +88,28 @@ def test_every_command_works_beside_nine_broken_plugins_and_names_each_once(
                 assert told.endswith(f"   ganzoo plugins {name}")
 
 
+@pytest.mark.parametrize(
+    ("origin", "hint"),
+    [
+        ("index", "pip install --upgrade ganzoo-syntax   or   ganzoo plugins syntax"),
+        ("folder", ""),
+    ],
+)
+def test_only_what_came_from_an_index_is_to_be_upgraded(
+    origin: str, hint: str, here: Path, capsys: Said
+) -> None:
+    install(here, "syntax", BROKEN["syntax"][0])
+    if origin == "folder":
+        url = {"url": "file:///home/ada/ganzoo-syntax", "dir_info": {"editable": True}}
+        (here / "ganzoo_syntax-1.0.dist-info" / "direct_url.json").write_text(json.dumps(url))
+
+    assert main(["train", "syntax/model"]) == 6
+
+    (told,) = [each for each in capsys.readouterr().err.splitlines() if each.startswith("error: ")]
+    assert told.endswith(f"   {hint or 'ganzoo plugins syntax'}")
+    assert ("pip" in told) == bool(hint)
+
+
 def test_load_says_of_each_how_long_it_took_and_who_imported_torch(
     here: Path, capsys: Said
 ) -> None:
