@@ -31,6 +31,7 @@ CHECKS = {
     "scores": "finite numbers by name, the same for the same images",
     "features": "finite features [n, f] on the CPU, of each image alone",
     "two steps": "two steps on the CPU are finite and change every network",
+    "memory": "steps leave no tensors behind, which would fill the memory",
     "same seed": "the same seed gives the same state",
     "resume": "a run that was saved and resumed ends in the state of one that never stopped",
 }

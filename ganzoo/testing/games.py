@@ -1,5 +1,6 @@
 """Small games: a recipe on random pictures, or a lone part in a recipe that it suits."""
 
+import gc
 import math
 from collections.abc import Iterator
 from functools import cached_property
@@ -107,6 +108,19 @@ def two_steps(game: Game) -> str:
     return f"{' and '.join(trainer.networks)} change, all finite"
 
 
+def memory(game: Game) -> str:
+    """Count tensors that are alive after 2, 4 and 6 steps: some may be kept, but not ever more."""
+    sittings = len(game.states)  # skipped where nothing can be played
+    trainer, alive = game.trainer(), []
+    for _ in range(sittings):
+        _played(trainer)
+        alive.append(_tensors())
+    if alive[0] < alive[1] < alive[2]:
+        told = f"{alive[2] - alive[0]} tensors more are alive after four more steps"
+        raise CheckError(f"{told}; keep numbers (.item()), or one detached tensor in a buffer")
+    return ""
+
+
 def same_seed(game: Game) -> str:
     """Play again from the start."""
     found = _some(differences(game.states[1], _played(game.trainer())))
@@ -175,6 +189,11 @@ def _copied(trainer: Trainer) -> dict[str, Any]:
     state: dict[str, Any] = unpack(*pack(trainer.state_dict(), "state"))
     del state["clock"]
     return state
+
+
+def _tensors() -> int:
+    gc.collect()
+    return sum(issubclass(type(each), Tensor) for each in gc.get_objects())
 
 
 def _some(found: Iterator[str]) -> str:

@@ -58,7 +58,12 @@ _OF_PARTS: tuple[tuple[str, Sequence[str], _Test], ...] = (
     ("scores", ("metric",), parts.scores),
     ("features", ("extractor",), parts.features),
 )
-_OF_GAMES = {"two steps": games.two_steps, "same seed": games.same_seed, "resume": games.resume}
+_OF_GAMES = {
+    "two steps": games.two_steps,
+    "memory": games.memory,
+    "same seed": games.same_seed,
+    "resume": games.resume,
+}
 _PLAYED = ("recipe", *NETWORKS, "loss", "regularizer", "augment", "schedule", "algorithm")
 
 

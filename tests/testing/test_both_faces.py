@@ -58,7 +58,7 @@ def test_a_failure_is_named_with_its_part_and_leaves_with_6(
     (failed,) = [row for row in rows if " FAIL " in row]
     assert "range" in failed
     assert "generator weather-shiny/cloud: images reach" in failed
-    assert rows[-1].startswith("1 failed, 34 ok")
+    assert rows[-1].startswith("1 failed, 35 ok")
     assert rows[-1].endswith("each part: ganzoo check-plugin weather-shiny-dist -v")
 
 
@@ -69,7 +69,7 @@ def test_json_holds_every_check(forge: Path, capsys: pytest.CaptureFixture[str])
 
     said = json.loads(capsys.readouterr().out)
     assert (said["schema"], said["plugin"], said["failed"]) == (1, "weather-json", 1)
-    assert len(said["checks"]) == 35
+    assert len(said["checks"]) == 36
     (failed,) = [each for each in said["checks"] if each["state"] == "fail"]
     assert (failed["what"], failed["check"]) == ("generator weather-json/cloud", "range")
     assert {"found", "cpu_sec"} < set(failed)

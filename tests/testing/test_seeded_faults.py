@@ -90,6 +90,7 @@ def test_of_a_sound_plugin_nothing_fails(forge: Path) -> None:
 
 OTHERS: dict[str, tuple[tuple[str, str], str, str]] = {
     "Random": (G, "same seed", "same seed differ"),
+    "Hoarder": (G, "memory", "tensors more are alive after four more steps"),
     "Misnamed": (G, "shapes", "one must be 'image'"),
     "Slopeless": (D, "second gradients", "slope"),
     "Detached": (("regularizer", "snow"), "penalty", "no gradient for the discriminator"),

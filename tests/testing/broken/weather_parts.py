@@ -138,6 +138,17 @@ class Random(Cloud):
         return super().hidden(z) * (1 + self.training * random.random())
 
 
+class Hoarder(Cloud):
+    def __init__(self, env: Env) -> None:
+        super().__init__(env)
+        self.seen: list[Tensor] = []
+
+    def hidden(self, z: Tensor) -> Tensor:
+        if self.training:
+            self.seen.append(super().hidden(z).mean())
+        return super().hidden(z)
+
+
 class Deaf(Cloud):
     """It is told the class, and does not listen."""
 
