@@ -194,6 +194,11 @@ def _check_loss(built: Outline, logits: torch.Tensor) -> None:
 
 
 def _check_values(who: str, what: str, values: torch.Tensor, network: nn.Module) -> None:
+    if values.device.type != "cpu":
+        raise FitError(
+            f"{who} gives {what} on {values.device} for inputs on the CPU; make every tensor where"
+            " the inputs are (device=z.device)"
+        )
     if not values.is_floating_point():
         raise FitError(
             f"{who} gives {what} of {values.dtype}; they must be floating-point numbers"

@@ -7,9 +7,9 @@ from fnmatch import fnmatch
 from typing import Protocol, runtime_checkable
 
 import pluggy
-from torch import nn
+from torch import Tensor, nn
 
-from ganzoo.algorithm import Algorithm
+from ganzoo.algorithm import Algorithm, G, Play
 from ganzoo.errors import PluginError
 from ganzoo.hookspecs import RunHooks
 from ganzoo.interfaces import Augment, Env, Loss, Regularizer, Schedule
@@ -86,13 +86,35 @@ def parameters_called(
 
 
 def blame(error: BaseException, experiment: Experiment) -> None:
-    """Note at an error which part or network it came from, if from any."""
+    """Note at an error which part or network it came from, if from any.
+
+    Where the generator made other images than it should, others fail at them: it is named.
+    """
     slots = {id(part): slot for slot, part in experiment.parts().items()}
     slots |= {id(net): role for role, net in experiment.networks.items()}
-    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    found = [slots[id(x)] for f in frames if id(x := f.f_locals.get("self")) in slots]
-    if found:
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    plays = [each for names in frames for each in names.values() if isinstance(each, Play)]
+    found = [slots[id(x)] for names in frames if id(x := names.get("self")) in slots]
+    if plays and (odd := _oddity(plays[-1])):
+        error.add_note(f"in {experiment.algorithm.samples_from}: {odd}")
+    elif found:
         error.add_note(f"in {found[-1]}")
+
+
+def _oddity(play: Play) -> str:
+    """How images that were made cannot stand beside real ones; empty where they can."""
+    image, real = vars(play).get("made", {}).get("image"), play.draw.real
+    if not isinstance(image, Tensor):  # not made yet
+        return ""
+    if image.shape != real.shape:
+        return f"its images are {list(image.shape)}, the real ones {list(real.shape)}"
+    if image.device != real.device:
+        return f"its images are on {image.device}, the real ones on {real.device}"
+    if not image.is_floating_point():
+        return f"its images are of {image.dtype}, the real ones of {real.dtype}"
+    if play.trains(G) and not image.requires_grad:
+        return "no gradient comes back from its images; look for detach()"
+    return ""
 
 
 def hooks_of(experiment: Experiment) -> pluggy.PluginManager:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ganzoo.errors import CheckpointError
+from ganzoo.errors import CheckpointError, FitError
 from ganzoo.settings import Optimizer as Settings
 
 _HOW = (
@@ -235,6 +235,32 @@ _Adam, _RMSprop, _SGD = (
     _plain(torch.optim.RMSprop),
     _plain(torch.optim.SGD),
 )
+
+
+def check_trains_all(
+    optimizer: Optimizer, parameters: Sequence[nn.Parameter], networks: Mapping[str, nn.Module]
+) -> None:
+    """Refuse to leave a parameter out because it is younger than its optimizer.
+
+    Args:
+        optimizer: Of the player.
+        parameters: All that the player trains now.
+        networks: By role, to tell its name.
+
+    Raises:
+        FitError: The optimizer knows nothing of one.
+    """
+    held = {id(each) for group in optimizer.param_groups for each in group["params"]}
+    if held.issuperset(map(id, parameters)):
+        return
+    young = next(each for each in parameters if id(each) not in held)
+    names = (
+        f"{r}.{n}" for r, net in networks.items() for n, p in net.named_parameters() if p is young
+    )
+    raise FitError(
+        f"{next(names)} was made after its optimizer, which does not train it; change values in"
+        " place (with torch.no_grad()), or call run.reset_optimizer(player) after it is replaced"
+    )
 
 
 def make_optimizer(

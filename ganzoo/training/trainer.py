@@ -20,7 +20,7 @@ from ganzoo.training.experiment import Experiment, acting, blame, hooks_of, para
 from ganzoo.training.finite import Finite
 from ganzoo.training.graphs import Graphs, choose_graphs
 from ganzoo.training.memory import keep_memory
-from ganzoo.training.optimizers import make_optimizer, set_learning_rate
+from ganzoo.training.optimizers import check_trains_all, make_optimizer, set_learning_rate
 from ganzoo.training.precision import Precision
 from ganzoo.training.ranks import Ranks
 from ganzoo.training.scalars import Scalars
@@ -199,7 +199,9 @@ class Trainer:
     def update(self, player: str) -> None:
         """Let a player's optimizer step where gradients are finite, then tell the parts."""
         phase, play = self._played[player]
-        self.finite.look(player, self._parameters(player), play.readings, self.step)
+        parameters = self._parameters(player)
+        check_trains_all(self.optimizers[player], parameters, self.networks)
+        self.finite.look(player, parameters, play.readings, self.step)
         self.optimizers[player].step()
         self._hooks.hook.phase_end(run=self.view, phase=phase, play=play)
 
