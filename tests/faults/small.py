@@ -17,7 +17,6 @@ SMALL = (
     "generator.width=8",
     "discriminator.width=8",
 )
-SECONDS = 1.0  # about what it takes
 
 
 def train(out: Path, *more: str, pictures: Path | None = None) -> list[str]:

@@ -4,13 +4,13 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from forks import Child, forks, needs_forks
 from PIL import Image
-from small import SECONDS, info, left, only_run, resume, rows, state, train
+from small import info, left, only_run, resume, rows, state, train
 
 from ganzoo.training import checkpoint
 
@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900), needs_forks]
 
 Note = Callable[[str, str], None]
 Amount = Callable[[int, int], int]
+Begun = tuple[int, Path, Child]
+ROWS = 20  # of a whole run
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 
 
@@ -47,15 +49,34 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def training(out: Path) -> bool:
-    """Return whether a first row of the trace is written."""
-    return any(path.stat().st_size for path in out.glob("*/metrics.jsonl"))
+def rows_written(out: Path) -> int:
+    """Return how many rows the trace of the run in a folder has by now."""
+    return sum(len(path.read_bytes().splitlines()) for path in out.glob("*/metrics.jsonl"))
 
 
-def stopped(child: Child, number: int, code: int) -> float:
-    """Stop it; return how long that took."""
+def begun(tries: int, folder: Path, *more: str, pictures: Path | None = None) -> Iterator[Begun]:
+    """Yield so many runs to be stopped, each with its index and folder.
+
+    One that came to its end before it was stopped is followed by another in its place.
+    """
+    i = 0
+    for run in range(10 * tries):
+        out = folder / str(run)
+        child = forks().ganzoo(*train(out, *more, pictures=pictures))
+        yield i, out, child
+        i += child.code != 0
+        if i == tries:
+            return
+    pytest.fail("nearly all runs end as if nobody had stopped them")
+
+
+def stopped(child: Child, number: int, code: int, *, group: bool = False) -> float | None:
+    """Stop it; return how long that took, None if it came to its end before."""
     began = time.monotonic()
-    assert child.end(number) == code, child.text
+    child.send(number, group=group)
+    if child.end() == 0:
+        return None
+    assert child.code == code, child.text
     assert "Traceback" not in child.text
     assert "error" not in child.text
     return time.monotonic() - began
@@ -72,15 +93,16 @@ def test_stopped_at_any_instant_a_run_saves_exactly_the_state_it_stopped_at(
     measured: Note,
 ) -> None:
     chance, slowest, tries = random.Random(number), 0.0, amount(3, 25)
-    for i in range(tries):
-        out = tmp_path / str(i)
-        child = forks().ganzoo(*train(out))
-        assert child.until(lambda out=out: training(out))
-        child.ended(chance.uniform(0, SECONDS / 2))
-        slowest = max(slowest, stopped(child, number, code))
+    for _, out, child in begun(tries, tmp_path):
+        first = chance.randrange(1, ROWS - 5)
+        assert child.until(lambda out=out, first=first: rows_written(out) >= first)
+        child.ended(chance.uniform(0, 0.02))
+        if (took := stopped(child, number, code)) is None:
+            continue
+        slowest = max(slowest, took)
         assert_stopped(only_run(out), steps)
         assert child.left() == []
-    run = only_run(tmp_path / "0")
+    run = only_run(out)
     assert forks().ganzoo(*resume(run)).end() == 0
     assert (state(run), rows(run)) == (state(whole), rows(whole))
     name = signal.Signals(number).name
@@ -114,13 +136,12 @@ def test_a_signal_in_a_save_finds_it_whole_or_not_there(
     steps: Path, tmp_path: Path, amount: Amount, measured: Note
 ) -> None:
     tries, chance = amount(2, 10), random.Random(3)
-    for i in range(tries):
-        out, (number, code) = tmp_path / str(i), SIGNALS[i % 2]
-        child = forks().ganzoo(*train(out))
-        assert child.until(lambda out=out: any(out.glob("*/checkpoints/.tmp-*")))
+    for i, out, child in begun(tries, tmp_path):
+        if not child.until(lambda out=out: any(out.glob("*/checkpoints/.tmp-*"))):
+            continue  # its saves were too quick to be seen
         child.ended(chance.uniform(0, 0.02))
-        stopped(child, number, code)
-        assert_stopped(only_run(out), steps)
+        if stopped(child, *SIGNALS[i % 2]) is not None:
+            assert_stopped(only_run(out), steps)
     measured("B3", f"in a save: {tries} of {tries} exit 143 or 130, exact, nothing half")
 
 
@@ -138,14 +159,12 @@ def test_a_signal_in_an_evaluation_stops_after_it_with_the_state_exact(
     steps: Path, tmp_path: Path, amount: Amount, measured: Note
 ) -> None:
     tries, chance = amount(2, 10), random.Random(4)
-    for i in range(tries):
-        out, (number, code) = tmp_path / str(i), SIGNALS[i % 2]
-        evaluated = ("training.eval_kimg=0.128", "training.eval_samples=500")
-        child = forks().ganzoo(*train(out, *evaluated))
+    evaluated = ("training.eval_kimg=0.128", "training.eval_samples=500")
+    for i, out, child in begun(tries, tmp_path, *evaluated):
         assert child.until(lambda child=child: "looking at digits" in child.text)
         child.ended(chance.uniform(0, 0.5))
-        stopped(child, number, code)
-        assert_stopped(only_run(out), steps)
+        if stopped(child, *SIGNALS[i % 2]) is not None:
+            assert_stopped(only_run(out), steps)
     measured("B3", f"in an evaluation: {tries} of {tries} exit 143 or 130, exact")
 
 
@@ -153,22 +172,20 @@ def test_a_signal_to_all_processes_while_pictures_are_decoded_leaves_none(
     pictures: Path, tmp_path: Path, amount: Amount, measured: Note
 ) -> None:
     tries, chance = amount(2, 10), random.Random(5)
-    for i in range(tries):
-        out, (number, code) = tmp_path / str(i), SIGNALS[i % 2]
-        child = forks().ganzoo(*train(out, pictures=pictures))
-        assert child.until(lambda out=out: training(out))
-        child.ended(chance.uniform(0, SECONDS / 2))
-        child.send(number, group=True)
-        assert child.end() == code, child.text
-        assert "Traceback" not in child.text
+    for i, out, child in begun(tries, tmp_path, pictures=pictures):
+        first = chance.randrange(1, ROWS - 5)
+        assert child.until(lambda out=out, first=first: rows_written(out) >= first)
+        child.ended(chance.uniform(0, 0.02))
+        ended = stopped(child, *SIGNALS[i % 2], group=True)
         assert child.left() == []
+        if ended is None:
+            continue
         run = only_run(out)
         assert info(run)["status"] == "stopped"
         assert checkpoint.load(run / "checkpoints").nimg == info(run)["nimg"]
-        if i == 0:
-            assert forks().ganzoo(*resume(run)).end() == 0
-            same = finished(tmp_path / "whole", pictures=pictures)
-            assert (state(run), rows(run)) == (state(same), rows(same))
+    assert forks().ganzoo(*resume(run)).end() == 0
+    same = finished(tmp_path / "whole", pictures=pictures)
+    assert (state(run), rows(run)) == (state(same), rows(same))
     measured(
         "B3", f"while pictures are decoded: {tries} of {tries} exit 143 or 130, no child left"
     )
