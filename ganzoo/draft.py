@@ -224,8 +224,12 @@ class Draft:
         part = None
         if word.kind in (*ONE, *MANY):
             if word.slot not in self.names and word.kind in ONE:
-                cure = f"name one with --set {word.slot}.use=NAME"
-                raise RecipeError(f"{word.key}: there is no {word.slot}; {cure}  (from {origin})")
+                said, cure = self.values.get(f"{word.slot}.use"), f"--set {word.slot}.use=NAME"
+                why = f" ({said.origin} says {said.value})" if said else ""
+                raise RecipeError(
+                    f"{word.key}: there is no {word.slot}{why}; name one with {cure}"
+                    f"  (from {origin})"
+                )
             if word.slot not in self.names:
                 self._name(_Word(word.key, word.slot, "", word.slot.partition(".")[2]), origin)
             part = self.names[word.slot]

@@ -274,7 +274,10 @@ def test_an_unknown_key_is_answered_with_the_nearest(
         ({"sets": ["generator.use=3"]}, "generator.use: 3 is no name"),
         ({"sets": ["regularizer=[1]"]}, "is no list of names"),
         ({"sets": ["loss.use=none", "loss.margin=1"]}, None),
-        ({"replace": {"loss": "none"}, "sets": ["loss.margin=1"]}, "there is no loss"),
+        (
+            {"replace": {"loss": "none"}, "sets": ["loss.margin=1"]},
+            r"there is no loss \(.* says none\); name one",
+        ),
         ({"overrides": {"training.batch_size": 0}}, r"from --batch-size"),
     ],
 )

@@ -52,7 +52,7 @@ def killed_run(
             assert child.end() == 0, child.text
             return only_run(out), hit
         if aimed and child.until(lambda: any(out.glob("*/checkpoints/.tmp-*"))):
-            time.sleep(chance.uniform(0, 0.02))
+            time.sleep(chance.uniform(0, 0.1) ** 2)  # a save is short
         elif not aimed:
             child.ended(chance.uniform(0, seconds))
         if child.end(signal.SIGKILL) == 0:  # it was quicker
@@ -81,14 +81,14 @@ def test_runs_killed_anywhere_end_as_one_that_was_never_stopped(
     seconds = time.monotonic() - began
     chance, wanted = random.Random(0), amount(8, 200)
     runs, hit = 0, Counter[str]()
-    while hit.total() < wanted:
-        kills = min(12, wanted - hit.total())
+    while hit.total() < wanted or hit["in a save"] < wanted / 4:
+        assert hit.total() < 4 * wanted, "hardly one of them hits a save"
+        kills = min(12, max(wanted - hit.total(), 2))
         run, more = killed_run(tmp_path / str(runs), kills, chance, seconds)
         assert_same(run, whole)
         runs, hit = runs + 1, hit + more
-    assert hit["in a save"] >= wanted / 4
     took = time.monotonic() - began
-    found = f"{wanted} SIGKILLs ({hit['in a save']} in a save), {took:.0f} s"
+    found = f"{hit.total()} SIGKILLs ({hit['in a save']} in a save), {took:.0f} s"
     measured("A4", f"{found}: {runs} of {runs} runs bit-identical, 0 leftovers")
     measured("A7", f"{runs} of {runs} killed runs: same trace and samples, no gap, no duplicate")
 
