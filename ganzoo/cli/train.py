@@ -9,7 +9,7 @@ import click
 
 from ganzoo.cli import screen
 from ganzoo.cli.asked import Asked, plugin_options
-from ganzoo.errors import DivergedError
+from ganzoo.errors import DivergedError, FitError, RecipeError
 from ganzoo.events import Finished
 from ganzoo.plan import Plan, resolve
 from ganzoo.quality.sweeps import next_sweep, one_by_one, seeds
@@ -97,6 +97,8 @@ def command(asked: Asked, /, **said: Any) -> int:
         screen.remark(f"{sweep}: {len(numbers)} runs   {asked.program} compare {sweep}")
 
     def failed(seed: int, error: Exception) -> None:
+        if isinstance(error, RecipeError | FitError):
+            raise error  # what is asked for cannot be, whatever the seed
         screen.complain(f"seed {seed}: {error}", getattr(error, "hint", None))
 
     def play(seed: int) -> int:

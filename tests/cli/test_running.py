@@ -111,3 +111,21 @@ def test_ctrl_c_saves_and_is_exit_130(tmp_path: Path) -> None:
     assert running.returncode == 130
     assert "stopped and saved at" in said
     assert any((tmp_path / "runs" / "0001-gan-digits" / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize(
+    "words", [["--set", "generator.widht=3"], ["--loss", "wgan"]], ids=["setting", "fit"]
+)
+def test_what_no_seed_can_train_is_said_once(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main([*TINY, *words, "--seeds", "0,1,2", "--quiet"]) == 2
+
+    err = capsys.readouterr().err
+    assert err.count("error: ") == len(err.splitlines()) == 1
+    assert "seed 0" not in err
