@@ -50,7 +50,7 @@ _OF_PARTS: tuple[tuple[str, Sequence[str], _Test], ...] = (
     ("classes", NETWORKS, networks.classes),
     ("raw logits", ("discriminator",), networks.raw),
     ("second gradients", ("discriminator",), networks.second_gradients),
-    ("state", NETWORKS, networks.state),
+    ("state", (*NETWORKS, "network"), networks.state),
     ("samples alone", ("generator",), networks.samples_alone),
     ("directions", ("loss",), parts.directions),
     ("randomness", ("augment",), parts.randomness),

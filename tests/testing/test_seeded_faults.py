@@ -93,6 +93,7 @@ OTHERS: dict[str, tuple[tuple[str, str], str, str]] = {
     "Hoarder": (G, "memory", "tensors more are alive after four more steps"),
     "Misnamed": (G, "shapes", "one must be 'image'"),
     "Slopeless": (D, "second gradients", "slope"),
+    "Tied": (("network", "tied"), "state", "are one tensor"),
     "Detached": (("regularizer", "snow"), "penalty", "no gradient for the discriminator"),
     "Careless": (("augment", "wind"), "randomness", "generator=rng"),
     "Rounding": (("augment", "wind"), "gradients", "no gradient comes back"),
