@@ -39,6 +39,7 @@ def check(built: Outline) -> list[str]:
                 )
     _check_calls(built)
     _check_frozen(built)
+    _check_company(built)
     _check_extras(built, given=_check_shapes(built))
     return _warnings(built)
 
@@ -76,6 +77,22 @@ def _check_calls(built: Outline) -> None:
                     f"schedule {name} calls {method} of every {role} it drives, and"
                     f" {built.name(role)} has none; choose another {role}, or --set schedule=[]"
                 )
+
+
+def _check_company(built: Outline) -> None:
+    """Refuse to norm single numbers over a batch, or a part of one, that is one image."""
+    batch = built.plan.training.batch_size
+    part = min(built.plan.training.micro_batch_size or batch, batch)
+    if (batch % part or part) > 1:
+        return
+    cure = "--batch-size 2 or more" if batch == 1 else f"a micro-batch that divides {batch}"
+    for slot, network in built.networks.items():
+        if any(isinstance(each, nn.BatchNorm1d) for each in network.modules()):
+            raise FitError(
+                f"{slot} {built.name(slot)} norms over the images of a batch, and "
+                + ("the batch" if batch == 1 else f"of {batch} images in parts of {part} the last")
+                + f" is one image; take {cure}"
+            )
 
 
 def _check_frozen(built: Outline) -> None:

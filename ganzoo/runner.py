@@ -34,10 +34,14 @@ from ganzoo.quality.watchdog import Action
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir, runs_root
 from ganzoo.session import Session
+from ganzoo.settings import Training
 from ganzoo.signals import beginning, stop_signals
 from ganzoo.training import checkpoint
 from ganzoo.training import device as devices
 from ganzoo.training.experiment import RealImages
+from ganzoo.training.graphs import choose_graphs
+from ganzoo.training.precision import Precision
+from ganzoo.training.ranks import Ranks
 from ganzoo.training.rehearsal import enough_memory, rehearse
 from ganzoo.training.trainer import Trainer
 from ganzoo.transfer import begun
@@ -78,6 +82,7 @@ def train(
     built = build.outline(plan, registry, objects)
     built = begun(with_length(built, epochs, steps), runs_root(out))
     chosen, notes = devices.choose(built.networks, built.env, built.z_dim, device)
+    _check_device(built.plan.training, chosen)
     model, dataset = short(plan.model), built.dataset_name
     run = RunDir.create(runs_root(out), f"{model}-{dataset}")
     room = enough_memory(built.plan.training, built.env.resolution, chosen)
@@ -104,6 +109,12 @@ def train(
             game = session.built.with_data(data)
             session.notes.append(profile_steps(game, chosen, run.profile))
         return _train(session, data, _trainer(session, data, chosen))
+
+
+def _check_device(training: Training, device: torch.device) -> None:
+    """Refuse what a device cannot do, before there is a folder."""
+    Precision.choose(training.precision, device)
+    choose_graphs(training.cuda_graph, device, Ranks.here().size, {})
 
 
 def resume(

@@ -162,3 +162,19 @@ def test_looking_for_deaf_networks_changes_neither_them_nor_chance() -> None:
     assert built.env.num_classes == 2
     assert torch.equal(torch.get_rng_state(), before)
     assert all(network.training for network in built.networks.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["training.batch_size=1"], "the batch is one image; take --batch-size 2 or more"),
+        (
+            ["training.batch_size=25", "training.micro_batch_size=12"],
+            "of 25 images in parts of 12 the last is one image; take a micro-batch that",
+        ),
+    ],
+)
+def test_one_image_cannot_be_normed_over_a_batch(words: list[str], told: str) -> None:
+    with pytest.raises(FitError, match=told):
+        notes(*words)
+    notes("training.batch_size=25", "training.micro_batch_size=5")

@@ -16,7 +16,7 @@ from torch import Tensor
 import ganzoo
 from ganzoo import api, files, runner
 from ganzoo.build import outline
-from ganzoo.errors import CheckpointError, FitError, RecipeError
+from ganzoo.errors import CheckpointError, FitError, MachineError, RecipeError
 from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked
 from ganzoo.interfaces import Loss
 from ganzoo.made import make_pictures
@@ -329,3 +329,11 @@ def test_without_posix_locks_and_folder_syncs_a_run_still_works(
 
     assert done.status == "done"
     assert path.exists()
+
+
+@pytest.mark.parametrize("setting", ["training.precision=tf32", "training.cuda_graph=on"])
+def test_what_a_device_cannot_do_leaves_no_folder(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="needs a CUDA device"):
+        train(tmp_path / "runs", plan=plan(sets=[setting]))
+
+    assert not (tmp_path / "runs").exists()

@@ -39,8 +39,8 @@ class MinibatchStddev(nn.Module):
         if count % group:
             raise FitError(
                 f"a batch of {count} images is no whole number of groups of {group}, among which"
-                " the discriminator compares them; choose another --set training.batch_size or"
-                " --set discriminator.group"
+                f" the discriminator compares them; take a multiple, --batch-size"
+                f" {count - count % group}, also for training.micro_batch_size where it is set"
             )
         wide = maps if maps.dtype == torch.float64 else maps.float()  # squares want the range
         groups = wide.unflatten(0, (group, -1))  # [group, m, c, h, w]

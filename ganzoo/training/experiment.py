@@ -1,7 +1,8 @@
 """The parts of one run, built and fitted, before anything is trained."""
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Protocol, runtime_checkable
@@ -83,6 +84,19 @@ def parameters_called(
         for name, parameter in network.named_parameters()
         if any(fnmatch(f"{role}.{name}", each) for each in wanted)
     }
+
+
+@contextmanager
+def held_still(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Let no parameter of some networks ask for a gradient inside."""
+    moving = [p for network in networks for p in network.parameters() if p.requires_grad]
+    for parameter in moving:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in moving:
+            parameter.requires_grad_(True)
 
 
 def blame(error: BaseException, experiment: Experiment) -> None:

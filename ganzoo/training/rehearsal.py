@@ -19,7 +19,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.errors import MachineError
+from ganzoo.errors import FitError, MachineError
 from ganzoo.settings import Training
 from ganzoo.training.experiment import Experiment
 from ganzoo.training.trainer import Trainer
@@ -115,11 +115,12 @@ def rehearse(
 
     Raises:
         MachineError: The device has too little memory for any micro-batch.
+        FitError: Parts do not fit, as the first step shows.
     """
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             return _choose(experiment, device, meter)
-    except MachineError:
+    except (MachineError, FitError):
         raise
     except Exception as error:  # whatever a part of somebody else's does when it is a copy
         return experiment.training, f"time and memory cannot be foretold: {error!r}"

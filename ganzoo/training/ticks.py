@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
@@ -41,6 +41,21 @@ class Tick:
     def kimg(self) -> float:
         """Thousands of real images shown."""
         return self.nimg / 1000
+
+
+def mean_of(told: Sequence[tuple[Mapping[str, Tensor], float]]) -> dict[str, Tensor]:
+    """Return the mean of what the parts of a batch told.
+
+    Args:
+        told: Scalars by name, and the share of the batch that they are of.
+    """
+    (last, share), *before = reversed(told)
+    if not before:
+        return dict(last)
+    return {
+        name: sum((each[name] * part for each, part in before if name in each), value * share)
+        for name, value in last.items()
+    }
 
 
 @final

@@ -4,7 +4,6 @@ Nothing is printed, saved or scored here, and inside the loop nothing waits for 
 """
 
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, final
 
@@ -16,7 +15,14 @@ from ganzoo.errors import FitError
 from ganzoo.training.batches import Batch, Batches
 from ganzoo.training.compiled import compiled
 from ganzoo.training.ema import Average
-from ganzoo.training.experiment import Experiment, acting, blame, hooks_of, parameters_called
+from ganzoo.training.experiment import (
+    Experiment,
+    acting,
+    blame,
+    held_still,
+    hooks_of,
+    parameters_called,
+)
 from ganzoo.training.finite import Finite
 from ganzoo.training.graphs import Graphs, choose_graphs
 from ganzoo.training.memory import keep_memory
@@ -26,7 +32,7 @@ from ganzoo.training.ranks import Ranks
 from ganzoo.training.scalars import Scalars
 from ganzoo.training.state import pack_state, unpack_state
 from ganzoo.training.streams import Streams
-from ganzoo.training.ticks import Clock, Readings, Tick
+from ganzoo.training.ticks import Clock, Readings, Tick, mean_of
 from ganzoo.training.view import View
 from ganzoo.types import Images
 
@@ -185,13 +191,16 @@ class Trainer:
             generator = self._called[self.experiment.algorithm.samples_from]
             batch = next(self._ahead, None) or self._take()
             self._draws = batch.cut(generator, self.experiment.training.micro_batch_size)
-        due = self._due(phase)
+        due, told = self._due(phase), []
+        whole = sum(len(draw.real) for draw in self._draws)
         self.optimizers[phase.player].zero_grad(set_to_none=True)
-        with self._frozen(phase.frozen):
+        with held_still(self.networks[role] for role in phase.frozen):
             for draw in self._draws:
-                play = self._play(phase, draw, due)
-                self._total(play, due).div(len(self._draws)).backward()
+                play, parts = self._play(phase, draw, due), whole / len(draw.real)
+                self._total(play, due).div(parts).backward()
+                told.append((play.readings, 1 / parts))
         self.ranks.average(self._parameters(phase.player))
+        play.log(mean_of(told))
         for name, value in play.readings.items():
             self.readings.add(name, value)
         self._played[phase.player] = (phase, play)
@@ -333,17 +342,6 @@ class Trainer:
         if self.graphs is None or term.name not in self.weights:
             return self.weights.get(term.name, 1.0)
         return self.scalars[f"weight of {term.name}"].to(like.dtype)
-
-    @contextmanager
-    def _frozen(self, roles: tuple[str, ...]) -> Iterator[None]:
-        moving = [p for role in roles for p in self.networks[role].parameters() if p.requires_grad]
-        for parameter in moving:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in moving:
-                parameter.requires_grad_(True)
 
     def _parameters(self, player: str) -> list[nn.Parameter]:
         roles = self.experiment.algorithm.players[player]

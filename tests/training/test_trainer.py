@@ -131,12 +131,16 @@ def test_shared_fakes_change_nothing_but_the_time() -> None:
         torch.testing.assert_close(one, other, rtol=1e-12, atol=0)
 
 
-def test_accumulated_gradients_equal_those_of_the_whole_batch() -> None:
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_accumulated_gradients_and_readings_equal_those_of_the_whole_batch(size: int) -> None:
     whole = trainer(dtype=torch.float64)
-    parts = trainer(dtype=torch.float64, training={"micro_batch_size": 2})
+    parts = trainer(dtype=torch.float64, training={"micro_batch_size": size})
     for each in (whole, parts):
         each.networks["generator"].eval()
         each.play_step()
+
+    told, expected = parts.readings.means(), whole.readings.means()
+    assert told == pytest.approx(expected, rel=1e-12)
 
     for one, other in zip(whole.networks.values(), parts.networks.values(), strict=True):
         for p, q in zip(one.parameters(), other.parameters(), strict=True):
