@@ -15,10 +15,17 @@ from ganzoo import fit
 from ganzoo.algorithm import Algorithm
 from ganzoo.discovery import reason_of
 from ganzoo.draft import LOCAL
-from ganzoo.errors import FitError, GanzooError, MachineError, RecipeError, did_you_mean
+from ganzoo.errors import (
+    FitError,
+    GanzooError,
+    MachineError,
+    PluginError,
+    RecipeError,
+    did_you_mean,
+)
 from ganzoo.interfaces import Condition, DataInfo, Dataset, Env
 from ganzoo.nn.resolution import nearest
-from ganzoo.options import make, schema
+from ganzoo.options import Option, make, schema
 from ganzoo.outline import Outline
 from ganzoo.plan import Part, Plan
 from ganzoo.registry import Entry, Registry
@@ -88,6 +95,9 @@ class Builder:
                     f"{role}: {self._plan.parts[slot].name} asks for {asked} of parameters, and"
                     f" this machine has {room} of memory; {self._given(slot) or 'add some'}"
                 ) from error
+        if not isinstance(network, nn.Module):
+            made = type(network).__name__
+            raise FitError(f"{slot}: {made} is no nn.Module; let it inherit from torch.nn.Module")
         return network
 
     def _given(self, slot: str) -> str:
@@ -141,17 +151,21 @@ def outline(plan: Plan, registry: Registry, objects: Mapping[str, Any] | None = 
         for role, kind in algorithm.roles.items()
     }
     has_loss = "loss" in plan.parts or "loss" in (objects or {})
-    built = Outline(
+    loss = builder.part("loss", "loss", env) if has_loss else None
+    regularizers, augments, schedules = (
+        builder.group(kind, env) for kind in ("regularizer", "augment", "schedule")
+    )
+    built = Outline(  # all is built: its settings are known
         plan=_completed(_with_optimizers(plan, algorithm), registry, builder),
         dataset=dataset,
         info=info,
         env=env,
         networks=MappingProxyType(networks),
         algorithm=algorithm,
-        loss=builder.part("loss", "loss", env) if has_loss else None,
-        regularizers=builder.group("regularizer", env),
-        augments=builder.group("augment", env),
-        schedules=builder.group("schedule", env),
+        loss=loss,
+        regularizers=regularizers,
+        augments=augments,
+        schedules=schedules,
         made_by=builder.made_by,
         components={slot: entry.component for slot, entry in builder.entries.items()},
         notes=(*plan.dropped, *info.notes),
@@ -231,15 +245,48 @@ def _memory() -> float:
 
 def _completed(plan: Plan, registry: Registry, builder: Builder) -> Plan:
     """Write the defaults of the parts into the plan, so that its file repeats the run."""
-    defaults = {
-        slot: {
-            name: option.default
-            for name, option in schema(registry.load(entry)).items()
-            if not option.required
-        }
-        for slot, entry in builder.entries.items()
-    }
+    defaults: dict[str, dict[str, Any]] = {}
+    for slot, entry in builder.entries.items():
+        known = schema(registry.load(entry)).values()
+        said = plan.parts[slot].settings if slot in plan.parts else {}
+        silent = [each for each in known if not each.required and each.name not in said]
+        for option in silent:
+            check_default(option, f"{entry.kind} {entry.full_id}: {option.name}")
+        defaults[slot] = {option.name: option.default for option in silent}
     return plan.with_defaults(defaults)
+
+
+class DefaultError(PluginError):
+    """A default that a run's file could not repeat."""
+
+
+def check_default(option: Option, what: str) -> None:
+    """Refuse a default that would not be the same after a file.
+
+    Args:
+        option: The setting.
+        what: Whose, for the message.
+
+    Raises:
+        DefaultError: No TOML file can hold it, or it is something else when it is read again.
+    """
+    default = option.default
+    if not _is_plain(default):
+        told = f"{what} has the default {default!r}, which no TOML file can hold"
+        raise DefaultError(f"{told}; use numbers, text, none, or lists of them")
+    try:
+        again = option.parse(default, what)
+    except RecipeError as error:
+        raise DefaultError(f"its default does not survive a file: {error}") from error
+    if again != default or type(again) is not type(default):
+        told = f"{what} is {default!r}, and {again!r} when it is read from a file"
+        raise DefaultError(f"{told}; annotate it with the type that it has")
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _with_optimizers(plan: Plan, algorithm: Algorithm) -> Plan:

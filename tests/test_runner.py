@@ -20,6 +20,7 @@ from ganzoo.errors import CheckpointError, FitError, MachineError, RecipeError
 from ganzoo.events import Event, Finished, Pictured, Saved, Started, Ticked
 from ganzoo.interfaces import Loss
 from ganzoo.made import make_pictures
+from ganzoo.options import schema
 from ganzoo.plan import Plan, resolve
 from ganzoo.registry import Registry
 from ganzoo.rundir import RunDir
@@ -337,3 +338,17 @@ def test_what_a_device_cannot_do_leaves_no_folder(setting: str, tmp_path: Path) 
         train(tmp_path / "runs", plan=plan(sets=[setting]))
 
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_file_of_a_run_holds_every_setting_of_every_part(tmp_path: Path) -> None:
+    words = {"add": {"regularizer": ["gp"], "augment": ["diffaugment"], "schedule": ["decay"]}}
+    run = train(tmp_path, plan=plan(0.032, **words))
+
+    tables = tomllib.loads(run.config.read_text(encoding="utf-8"))
+
+    made = outline(plan(0.032, **words), registry())
+    assert {"loss", "regularizer.gp", "augment.diffaugment", "schedule.decay"} <= set(made.made_by)
+    for slot, by in made.made_by.items():
+        kind, _, name = slot.partition(".")
+        known = schema(registry().load(registry().find(by["kind"], by["id"])))
+        assert set(known) <= set(tables[kind][name] if name else tables[kind]), slot

@@ -78,7 +78,10 @@ class Game:
         """Return a trainer at the beginning."""
         plan = self.plan
         noise = Noise(info_of(plan, self._registry, plan.training.resolution or _SIZE))
-        built = build.outline(plan, self._registry, {"dataset": noise})
+        try:
+            built = build.outline(plan, self._registry, {"dataset": noise})
+        except build.DefaultError as error:
+            raise SkippedError("it cannot be built: see options") from error
         data = Resident(*noise.load(), "cpu", plan.training.seed)
         torch.manual_seed(plan.training.seed)
         total = math.ceil(plan.training.kimg * 1000)

@@ -2,20 +2,19 @@
 
 import inspect
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import tomlkit
 import torch
 from torch import Tensor
 
+from ganzoo import build
 from ganzoo.discovery import reason_of
-from ganzoo.errors import DataError, GanzooError, MachineError
+from ganzoo.errors import DataError, MachineError
 from ganzoo.interfaces import DataInfo, Dataset, Embedded, Env, Extractor, Loss, Metric
-from ganzoo.options import Option, checked, make, schema
+from ganzoo.options import checked, make, schema
 from ganzoo.plan import Plan, resolve
 from ganzoo.testing.check import CheckError, SkippedError
 from ganzoo.testing.subject import Subject, random_pixels
@@ -29,30 +28,15 @@ _FEW, _SIDE, _MOST_SIDE = 50, 32, 64
 
 
 def options(subject: Subject) -> str:
-    """Write the default of every setting as TOML and read it again."""
+    """Hold the default of every setting against what a file would give."""
     cls = subject.registry.load(subject.entry)
     if any(each.kind is each.VAR_KEYWORD for each in inspect.signature(cls).parameters.values()):
         raise CheckError("its constructor takes ** parameters; name every setting, after *")
     known = schema(cls)
     for option in known.values():
         if not option.required:
-            _check_default(option)
+            build.check_default(option, option.name)
     return ", ".join(known)
-
-
-def _check_default(option: Option) -> None:
-    default = str(option.default) if isinstance(option.default, Path) else option.default
-    try:
-        written = tomlkit.dumps({option.name: "none" if default is None else default})
-        again = option.parse(tomllib.loads(written)[option.name], option.name)
-    except GanzooError as error:
-        raise CheckError(f"its default does not survive a file: {error}") from error
-    except (TypeError, ValueError) as error:
-        told = f"{option.name} has the default {option.default!r}, which no TOML file can hold"
-        raise CheckError(f"{told}; use numbers, text, none, or lists of them") from error
-    if again != option.default or type(again) is not type(option.default):
-        told = f"{option.name} is {option.default!r}, and {again!r} when it is read from a file"
-        raise CheckError(f"{told}; annotate it with the type that it has")
 
 
 def presets(subject: Subject) -> str:

@@ -195,11 +195,12 @@ def _described(entry: Entry, registry: Registry) -> str:
     if isinstance(item, Recipe) and (item.year is None) != (not item.paper):
         raise CheckError("a recipe with a paper says its year, and one with a year its paper")
     named = item.parts if isinstance(item, Recipe) else {}
-    for kind in set(NETWORKS) & set(named):
+    for kind in (each for each in NETWORKS if each in named):
         name = str(named[kind])
         found = registry.own(entry.plugin, kind, name) or registry.find(kind, name)
         made = found.component.sizes
         if made and not 0 < len(item.sizes) == len(set(item.sizes) & set(made)):
             told = f"its {kind} {name} makes {', '.join(map(str, made))} px"
-            raise CheckError(f"{told}, and the recipe says otherwise; give it sizes among those")
+            said = ", ".join(map(str, item.sizes)) or "nothing of sizes"
+            raise CheckError(f"{told}, and the recipe says {said}; give it sizes among those")
     return ""
