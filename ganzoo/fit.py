@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganzoo.algorithm import Algorithm, Play, images_of
+from ganzoo.algorithm import Algorithm, Play
 from ganzoo.discovery import reason_of
 from ganzoo.errors import FitError, GanzooError
 from ganzoo.interfaces import BOUNDED
@@ -31,6 +31,9 @@ def check(built: Outline) -> list[str]:
     _check_taken(built)
     _check_slope(built)
     for name, part in built.regularizers.items():
+        for attribute in ("on", "input_grads"):
+            if isinstance(said := getattr(part, attribute), str):
+                raise FitError(f"regularizer {name}: {attribute} is a text; write ({said!r},)")
         for player in part.on:
             if player not in built.algorithm.players:
                 raise FitError(
@@ -146,7 +149,7 @@ def _check_shapes(built: Outline) -> set[str]:
             who = f"generator {built.name('generator')}"
             with _tried(who, "makes no images of z"):
                 answer = _unharmed(who, made, torch.zeros(2, built.z_dim), labels)
-                images = images_of(answer)
+                images = _images(who, answer)
                 _check_values(who, "images", images, made)
             _check_image(images, built)
             if built.algorithm.play.judge is not Play.judge:  # then nobody knows what it takes
@@ -208,6 +211,16 @@ def _check_loss(built: Outline, logits: torch.Tensor) -> None:
             raise FitError(
                 f"{who} gives the {player} nothing that it could learn from: {values!r}"
             )
+
+
+def _images(who: str, answer: Any) -> torch.Tensor:
+    """The images that a network gave, in whichever form."""
+    if isinstance(answer, Mapping) and "image" not in answer:
+        raise FitError(f"{who} gives {', '.join(map(str, answer))}; one must be 'image'")
+    images = answer["image"] if isinstance(answer, Mapping) else answer
+    if not isinstance(images, torch.Tensor):
+        raise FitError(f"{who} gives {type(images).__name__} for images; return a tensor")
+    return images
 
 
 def _check_values(who: str, what: str, values: torch.Tensor, network: nn.Module) -> None:

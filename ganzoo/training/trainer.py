@@ -333,6 +333,8 @@ class Trainer:
         for term in due:
             with self.precision.autocast():
                 values = term.value(play)
+            if not isinstance(values, Tensor):
+                raise FitError(f"{term.name} gives {values!r:.40}; it must return a tensor")
             mean = values.float().mean() if values.dtype != torch.float64 else values.mean()
             total = total + mean * (term.weight * term.interval * self._factor(term, mean))
             play.log({f"{symbol} {term.name}": mean})
