@@ -82,15 +82,23 @@ def _preview(dataset: Dataset, said: Mapping[str, Any]) -> tuple[DataInfo, Path]
     shown = min(_SHOWN, info.count)
     chosen = [place * info.count // shown for place in range(shown)]  # of every class some
     pixels = dataset.load(side)[0][chosen] if reader is None else gathered(reader, chosen)
-    path = said["output"] or Path(f"{Path(said['name']).name.removesuffix('.zip')}-preview.png")
+    path = said["output"] or _sheet(said["name"])
     save_grid(path, pixels)
     return info, path
 
 
+def _sheet(name: str) -> Path:
+    """Where the picture goes: here, or beside the data where here is inside of them."""
+    data, here = Path(name).expanduser().resolve(), Path.cwd()
+    called = data if Path(name).name in ("", "..") else Path(name)
+    file = Path(f"{called.name.removesuffix('.zip')}-preview.png")
+    return data.parent / file if here.is_relative_to(data) else file
+
+
 def _lines(survey: Survey) -> list[str]:
     count, unread = sum(survey.pictures.values()), survey.unreadable
-    usable = f"{count:,} pictures   ({_counts(survey.pictures)})" if count else "no picture"
-    lines = [_row("usable", usable)]
+    usable = f"{_number(count, 'picture')}   ({_counts(survey.pictures)})"
+    lines = [_row("usable", usable if count else "no picture")]
     if survey.others:
         lines.append(_row("passed over", f"no pictures: {_counts(survey.others)}"))
     if unread:
@@ -111,14 +119,18 @@ def _given(info: DataInfo) -> str:
     channels, height, width = info.image_shape
     kind = {1: "grey", 3: "in colour"}.get(channels, f"of {channels} channels")
     classes = f", {info.num_classes:,} classes" if info.num_classes else ""
-    return f"{info.count:,} images of {width}x{height}, {kind}{classes}"
+    return f"{_number(info.count, 'image')} of {width}x{height}, {kind}{classes}"
 
 
 def _advice(info: DataInfo) -> Sequence[str]:
     if info.count >= _FEW:
         return ()
-    copied = ", and the model will mostly copy them" if info.count < _VERY_FEW else ""
-    return (_row("advice", f"{info.count:,} pictures are few{copied}: try --augment ada"),)
+    copied = ", which the model will mostly copy" if info.count < _VERY_FEW else ""
+    return (_row("advice", f"few pictures{copied}: try --augment ada"),)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _counts(kinds: Mapping[str, int]) -> str:

@@ -26,6 +26,7 @@ Background: TypeAlias = Literal["white", "black"]
 """What transparent pictures are laid on."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+_FEWEST = 100  # pictures of which one may be left out
 _MOST_PIXELS = 64 * 2**20
 _GREY = ("1", "L", "LA", "La")
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
@@ -53,18 +54,19 @@ class Header:
     moving: bool = False
 
 
-def header(path: Path, opened: Opener = regular) -> Header:
+def header(path: Path, opened: Opener = regular, *, among: int = 1) -> Header:
     """Return what the head of a picture says, without decoding it.
 
     Args:
         path: The file.
         opened: Opens it.
+        among: How many pictures there are, which decides on the hint of an error.
 
     Raises:
         DataError: The file cannot be read, has too many pixels, or holds numbers of no known
             range.
     """
-    with _picture(path, opened) as picture:
+    with _picture(path, opened, among) as picture:
         return Header(
             *picture.size,
             grey=_is_grey(picture),
@@ -81,6 +83,7 @@ def decoded(
     resolution: int,
     opened: Opener = regular,
     background: Background = "white",
+    among: int = 1,
 ) -> UInt8[Tensor, "c h w"]:
     """Return a picture cut to the square in its middle and brought to ``resolution``.
 
@@ -90,11 +93,12 @@ def decoded(
         resolution: Pixels per side.
         opened: Opens the file.
         background: What it is laid on where it is transparent.
+        among: As for :func:`header`.
 
     Raises:
         DataError: As :func:`header`, or the picture is cut short or damaged.
     """
-    with _picture(path, opened) as picture:
+    with _picture(path, opened, among) as picture:
         white_is_zero = _tiff_tag(picture, 262, default=1) == 0
         turned = ImageOps.exif_transpose(picture)
         if turned.mode in _DEEP:
@@ -108,7 +112,7 @@ def decoded(
 
 
 @contextmanager
-def _picture(path: Path, opened: Opener) -> Iterator[Image.Image]:
+def _picture(path: Path, opened: Opener, among: int) -> Iterator[Image.Image]:
     try:
         with opened(path) as file, Image.open(file, formats=_FORMATS) as picture:
             _must_suit(picture)
@@ -119,9 +123,10 @@ def _picture(path: Path, opened: Opener) -> Iterator[Image.Image]:
         raise DataError(f"{shown(path)} has too many pixels; make it smaller.") from error
     # On damaged files Pillow raises a dozen kinds, SyntaxError and struct.error among them.
     except Exception as error:
+        hint = "up to 1 % of the pictures may be left out: --set dataset.skip_bad=true"
         raise DataError(
             f"{shown(path)} cannot be read ({_reason(error)}); repair it or move it away.",
-            hint="a few may be left out: --set dataset.skip_bad=true",
+            hint=hint if among >= _FEWEST else None,
         ) from error
 
 

@@ -166,4 +166,5 @@ class _Reader:
             resolution=self._resolution,
             opened=self._place.open,
             background=self._background,
+            among=len(self),
         )

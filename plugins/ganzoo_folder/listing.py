@@ -135,7 +135,7 @@ def listing(written: str, *, tolerant: bool) -> Listing:
     with quiet_pillow():
         for path in pictures:
             try:
-                headers[path] = header(path, place.peek)
+                headers[path] = header(path, place.peek, among=len(pictures))
             except DataError as error:
                 if not tolerant:
                     raise

@@ -109,7 +109,7 @@ def _judge(case: Case, path: Path, capsys: Said, *, train: bool) -> None:
     code, said, errors = _said(capsys, *check)
     assert (code, errors) == (0, []), (case.name, said)
     assert re.search(case.words, said), (case.name, said)
-    assert f" {case.count} images of 8x8" in said, (case.name, said)
+    assert f" {case.count} image{'s' * (case.count != 1)} of 8x8" in said, (case.name, said)
     pixels, _ = Folder(path=str(path)).load(8)
     if case.value:
         found = tuple(pixels[0, :, 0, 0].tolist())
@@ -178,6 +178,56 @@ def test_more_than_one_in_a_hundred_that_cannot_be_read_is_refused(
     words = ["data", "check", str(photos), "--set", "dataset.skip_bad=true"]
 
     _refused(capsys, words, r"photos: 3 of 202 pictures cannot be read, more than 1 %")
+
+
+@pytest.mark.parametrize(("number", "hinted"), [(51, False), (120, True)])
+@pytest.mark.parametrize("content", [b"text", None], ids=["head", "cut"])
+def test_a_hint_is_given_only_where_one_picture_may_be_left_out(
+    photos: Path, capsys: Said, number: int, hinted: bool, content: bytes | None
+) -> None:
+    last = _ten_thousand(photos, number)[-1]
+    if content is not None:
+        last.write_bytes(content)
+
+    code, said, _ = _said(capsys, "data", "check", str(photos), "-o", str(photos.parent / "p.png"))
+
+    assert code == 3
+    assert "repair it or move it away" in said
+    assert ("up to 1 % of the pictures may be left out" in said) == hinted
+
+
+@pytest.mark.parametrize("command", ["check", "preview"])
+@pytest.mark.parametrize(("here", "name"), [(".", "."), ("cats", ".."), ("cats", "../../photos")])
+def test_a_preview_is_never_written_into_the_pictures(
+    photos: Path,
+    capsys: Said,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    here: str,
+    name: str,
+) -> None:
+    picture(photos / "cats" / "a.png", side=8)
+    before = sorted(photos.rglob("*"))
+    monkeypatch.chdir(photos / here)
+
+    code, said, _ = _said(capsys, "data", command, name)
+
+    sheet = photos.resolve().parent / "photos-preview.png"
+    assert (code, str(sheet) in said, sheet.exists()) == (0, True, True), said
+    assert sorted(photos.rglob("*")) == before
+    assert "1 pictures" not in said
+    assert "1 images" not in said
+    said = _said(capsys, "data", command, name, "-o", "mine.png")[1]
+    assert (photos / here / "mine.png").exists()
+
+
+def test_a_preview_is_written_here_where_here_holds_no_data(
+    photos: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(photos / "a.png", side=8)
+    monkeypatch.chdir(photos.parent)
+    assert _said(capsys, "data", "preview", "photos/")[1].strip() == "photos-preview.png"
+    assert (photos.parent / "photos-preview.png").exists()
 
 
 def test_a_check_for_programs_says_all_of_it(photos: Path, capsys: Said) -> None:
