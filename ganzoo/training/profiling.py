@@ -41,6 +41,7 @@ _FAMILIES = {  # of operators on a CPU and kernels on a card, by what their name
 _MEANING = {
     "launch": "The card waits for Python to start kernels: larger ones or recorded steps help.",
     "compute": "The time is arithmetic: less of it, cheaper numbers or a faster device help.",
+    "data": "The device waits for images: data kept in memory, or more workers, help.",
     "overhead": "To start operators takes longer than their arithmetic: larger ones help.",
 }
 
@@ -108,6 +109,8 @@ class Profile:
     @property
     def verdict(self) -> str:
         """What bounds the speed, and the figure that says so."""
+        if self.data >= _HEAVY:
+            return f"data-bound: {self.data:.0%} of a step goes into data"
         if self.busy is not None and self.busy < _BUSY:
             return f"launch-bound: the card computes {self.busy:.0%} of the time, and waits else"
         if self.busy is not None:
@@ -302,6 +305,8 @@ def advice(found: Profile, trainer: Trainer) -> list[str]:
             f"Data takes {found.data:.0%} of a step: raise `--set training.resident_gib=...` until"
             " the data set is kept in memory, or `--set training.workers=...`."
         )
+    if found.verdict.startswith("data"):
+        return lines  # nothing else helps while the device waits for images
     if found.busy is not None and found.busy < _BUSY:
         lines.append("`--batch-size` twice as large costs little while the card waits.")
         if not _recorded(trainer):

@@ -108,6 +108,22 @@ def test_the_verdict_names_its_figure(busy: float | None, convolution: float, sa
     assert found.verdict.startswith(says)
 
 
+@pytest.mark.parametrize("busy", [None, 0.3, 0.9])
+def test_where_half_of_a_step_is_data_the_verdict_says_so_and_no_other_advice_is_given(
+    busy: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a card")
+    parts = {"data": 0.77, "rest": 0.23}
+    found = replace(MEASURED, parts=parts, families={"convolution": 0.9}, busy=busy)
+    made = Trainer(experiment(), CPU)
+    assert found.verdict == "data-bound: 77% of a step goes into data"
+    assert "The device waits for images" in summary(found, made, "0007-tiny")
+    assert ["resident_gib" in line for line in advice(found, made)] == [True]
+
+    bare = replace(found, parts={"data": 0.49, "rest": 0.51})
+    assert not bare.verdict.startswith("data-bound")
+
+
 class Slope(Regularizer):
     second_order = True
     input_grads = ("real",)
