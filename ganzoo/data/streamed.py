@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any, final
@@ -125,18 +126,20 @@ class Streamed:
         options: dict[str, Any] = {"prefetch_factor": _AHEAD, "timeout": _PATIENCE}
         death = getattr(signal, "SIGCHLD", None)  # Windows has none
         before = death and signal.getsignal(death)
-        loader = DataLoader[Any](
-            _Batches(self._reader),
-            sampler=batches,
-            batch_size=None,
-            num_workers=self._workers,
-            pin_memory=self._device.type == "cuda",
-            worker_init_fn=_ignore_stops,
-            generator=torch.Generator(),  # of its own: the global one is not touched
-            **options if self._workers else {},
-        )
         others = multiprocessing.active_children()
-        ahead = iter(loader)
+        with warnings.catch_warnings():  # more workers than cores: somebody asked for them
+            warnings.filterwarnings("ignore", "This DataLoader will create")
+            loader = DataLoader[Any](
+                _Batches(self._reader),
+                sampler=batches,
+                batch_size=None,
+                num_workers=self._workers,
+                pin_memory=self._device.type == "cuda",
+                worker_init_fn=_ignore_stops,
+                generator=torch.Generator(),  # of its own: the global one is not touched
+                **options if self._workers else {},
+            )
+            ahead = iter(loader)
         self._processes = [p for p in multiprocessing.active_children() if p not in others]
         # Torch would raise in the midst of a step when a worker dies; it is missed here in time.
         if death is not None and threading.current_thread() is threading.main_thread():

@@ -119,6 +119,17 @@ def test_reading_ahead_draws_no_global_random_number(workers: int) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_more_workers_than_cores_are_taken_without_a_word(
+    recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    streamed = Streamed(Noise(), "cpu", seed=3, workers=2)
+    streamed.batch(0, 4)
+    streamed.close()
+
+    assert [str(each.message) for each in recwarn] == []
+
+
 def _drain(streamed: Streamed) -> None:
     for start in range(4, 400, 4):
         streamed.batch(start, 4)
