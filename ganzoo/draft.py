@@ -79,6 +79,7 @@ class Draft:
         self._registry = registry
         self._known = tuple(known)
         self._home = ""
+        self._of_recipe: dict[str, Said] = {}
         self.names: dict[str, str] = {}
         self.values: dict[str, Said] = {}
 
@@ -107,7 +108,7 @@ class Draft:
         try:
             yield
         finally:
-            self._home = ""
+            self._home, self._of_recipe = "", dict(self.values)
 
     def add(self, kind: str, name: str, origin: str) -> None:
         """Add a part of a kind of which there may be several; ``none`` clears them all.
@@ -141,11 +142,15 @@ class Draft:
         return {key: said.origin for key, said in self.values.items() if self._holds(said)}
 
     def dropped(self) -> tuple[str, ...]:
-        """Return, as sentences, what went with the part that it was meant for."""
+        """Return, as sentences, what went with the part that it was meant for.
+
+        What a recipe or a preset said goes without a word: nobody asked for it.
+        """
         return tuple(
             f"{key} = {said.value} (from {said.origin}) was for {said.part} and is dropped"
             for key, said in self.values.items()
             if not key.endswith(".use") and not self._holds(said)
+            if said is not self._of_recipe.get(key)
         )
 
     def forget(self, key: str) -> None:

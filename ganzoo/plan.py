@@ -272,7 +272,7 @@ class _File:
         if path is None:
             return _File()
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
         except (ValueError, RecursionError) as error:

@@ -30,6 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"training.kimg": 10, "generator.width": 8},
     "paper": {"generator.use": "large", "generator.width": 512},
     "timed": {"training.minutes": 5},
+    "plain": {"regularizer": []},
 }
 
 
@@ -98,13 +99,38 @@ def test_later_layers_win_and_leave_their_origin(registry: Registry, tmp_path: P
     assert plan.origin("training.precision") == "default"
 
 
-def test_a_replaced_part_takes_its_settings_with_it_and_says_so(registry: Registry) -> None:
-    plan = resolve(registry, "net", replace={"generator": "large"})
+def test_a_replaced_part_takes_its_settings_with_it_and_says_so(
+    registry: Registry, tmp_path: Path
+) -> None:
+    config = write(tmp_path / "my.toml", "[generator]\nwidth = 24\n")
+    plan = resolve(registry, "net", config=config, replace={"generator": "large"})
     assert plan.parts["generator"] == ("large", {})
     assert plan.dropped == (
-        "generator.width = 16 (from recipe net) was for small and is dropped",
+        "generator.width = 24 (from my.toml) was for small and is dropped",
     )  # fmt: skip
     assert "was for small and is dropped" in plan.to_toml()
+    sets = ["regularizer.r1.weight=3", "regularizer.r1.use=none"]
+    assert resolve(registry, "net", sets=sets).dropped == ()  # nothing is set of what is gone
+
+
+@pytest.mark.parametrize("preset", ["default", "quick"])
+def test_what_a_recipe_or_a_preset_said_of_a_replaced_part_goes_without_a_word(
+    registry: Registry, preset: str
+) -> None:
+    plan = resolve(registry, "net", preset=preset, replace={"generator": "large"})
+    assert plan.parts["generator"] == ("large", {})
+    assert plan.dropped == ()
+
+
+def test_a_preset_takes_the_parts_of_its_recipe_away_without_a_word(registry: Registry) -> None:
+    plan = resolve(registry, "net", preset="plain")
+    assert "regularizer.r1" not in plan.parts
+    assert plan.dropped == ()
+
+
+def test_a_file_of_an_editor_that_marks_utf_8_is_read(registry: Registry, tmp_path: Path) -> None:
+    config = write(tmp_path / "my.toml", "\ufeffmodel = 'net'\n[training]\nseed = 7\n")
+    assert Plan.from_file(registry, config).training.seed == 7
 
 
 def test_settings_of_flags_are_for_the_part_that_flags_name(registry: Registry) -> None:
