@@ -90,6 +90,13 @@ def run_word(run: Path) -> str:
     return shlex.quote(shown_path(run))
 
 
+def _out(run: Path) -> str:
+    """Return the option by which ``runs`` finds a run; none where it looks anyway."""
+    if run.resolve().parent == runs_root().resolve():
+        return ""
+    return f" --out {shlex.quote(shown_path(run.parent))}"
+
+
 def sizes(pixels: Sequence[int]) -> str:
     """Return the supported resolutions in a few characters: ``28-64``, ``any``."""
     if not pixels:
@@ -118,7 +125,7 @@ def header(start: Started) -> list[str]:
     """Return what a run says of itself before it begins."""
     _, height, width = start.image_shape
     classes = f", {start.num_classes} classes" if start.num_classes else ""
-    size = f"{width}x{height}, {grouped(start.count)} images{classes}"
+    size = f"{width}x{height}, {grouped(start.count)} image{'s' * (start.count != 1)}{classes}"
     lines = [
         f"{start.model} on {start.dataset}   {size}   {start.device}, {start.precision}"
         f"   seed {start.seed}",
@@ -137,7 +144,7 @@ def _length(start: Started) -> str:
     each = epochs(total, start)
     return (
         f"{each} epoch{'s' * (each != '1')} = {kimg(total)} kimg"
-        f" = {grouped(batches)} batches of {start.batch_size}"
+        f" = {grouped(batches)} batch{'es' * (batches != 1)} of {start.batch_size}"
     )
 
 
@@ -264,7 +271,7 @@ def ending(end: Finished, start: Started | None, program: str) -> list[str]:
             f"{program} sample {run}": "new pictures",
             f"{program} eval {run}": "how good they are",
             going_on: "train on",
-            f"{program} runs": "all your runs",
+            f"{program} runs{_out(end.run)}": "all your runs",
         }
         pad = max(map(len, offers))
         heads = ("  next", *[""] * len(offers))

@@ -101,6 +101,12 @@ def test_the_live_screen_says_header_rows_and_ending_in_80_columns() -> None:
     assert max(len(line) for line in [*lines, *bar.splitlines()]) <= 80
 
 
+def test_one_image_is_no_images() -> None:
+    lines = wording.header(replace(START, count=1, total_nimg=128))
+    assert "32x32, 1 image " in lines[0]
+    assert " = 1 batch of 128 " in lines[2]
+
+
 def test_the_bar_shows_the_images_shown_by_now_and_the_time_left() -> None:
     _, bar = live(*EVENTS)
 
@@ -221,6 +227,11 @@ def test_the_ending_names_commands_that_find_the_run(monkeypatch: pytest.MonkeyP
     assert any("python -m ganzoo resume 7 --kimg +1200" in line for line in done)
     assert any(line.split() == ["ganzoo", "resume", "7", "train", "on"] for line in stopped)
     assert any("ganzoo sample 'my art/0003-x'" in line for line in elsewhere)
+    assert any("ganzoo runs --out 'my art' " in line for line in elsewhere)
+    assert any(line.split()[:3] == ["ganzoo", "runs", "all"] for line in stopped)
+    monkeypatch.setenv("GANZOO_RUNS", "my art")
+    lines = wording.ending(END, START, "ganzoo")
+    assert any("ganzoo runs --out runs " in line for line in lines)
 
 
 def test_the_pace_is_that_of_the_last_moments() -> None:
