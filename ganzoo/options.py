@@ -294,7 +294,7 @@ def _chosen(choices: tuple[Any, ...], value: Any) -> Any:
 
 
 def _one_of(members: tuple[Any, ...], value: Any) -> Any:
-    if _NONE in members and (value is None or value == "none"):
+    if _NONE in members and value in (None, "none", "None"):
         return None
     for member in members:
         if member is _NONE:

@@ -4,6 +4,7 @@ Nothing heavy is imported before :meth:`Registry.load`.
 """
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -303,7 +304,9 @@ def _unusable(state: PluginState, kind: str, name: str, known: Sequence[str]) ->
 
 def _cure(plugin: str, source: Source) -> str:
     """Where to look, and for a plugin from an index how to get another version of it."""
-    if source.distribution is None or source.first_party or _is_local(source.distribution):
+    if source.distribution is None:
+        return f"ganzoo -p {shlex.quote(source.value)} plugins {plugin}"
+    if source.first_party or _is_local(source.distribution):
         return f"ganzoo plugins {plugin}"
     return f"pip install --upgrade {source.distribution}   or   ganzoo plugins {plugin}"
 

@@ -75,7 +75,7 @@ def _length(function: ast.FunctionDef) -> int:
 
 
 def test_every_room_and_the_seam_stay_within_their_budgets() -> None:
-    rooms = {"nn": 700, "quality": 1500, "testing": 950, "scaffold": 200, "cli": 2900, "": 7200}
+    rooms = {"nn": 700, "quality": 1500, "testing": 950, "scaffold": 200, "cli": 2900, "": 7350}
     lines = dict.fromkeys(rooms, 0)
     for path in CORE:
         room = path.parent.name

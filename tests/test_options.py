@@ -83,6 +83,7 @@ def test_integers_become_floats_also_inside_tuples() -> None:
         ("sizes", [8, 16], [8, 16]),
         ("sizes", "none", None),
         ("limit", "none", None),
+        ("limit", "None", None),
         ("limit", 3, 3),
         ("bias", False, False),
     ],
