@@ -12,7 +12,9 @@ from torch import nn
 
 from ganzoo import build
 from ganzoo.attention import LOOKED, attention
+from ganzoo.errors import RecipeError
 from ganzoo.interfaces import Dataset, Observer
+from ganzoo.length import one_length
 from ganzoo.local import LocalDataset
 from ganzoo.made import class_of, load_generator, num_classes, pairs_of
 from ganzoo.plan import resolve
@@ -81,7 +83,12 @@ class Run:
 
         Returns:
             uint8 [n, c, h, w] on the CPU.
+
+        Raises:
+            RecipeError: There are none to make, or the generator cannot do it.
         """
+        if count < 1:
+            raise RecipeError(f"count = {count}: there is no picture to make; ask for 1 or more")
         folder = None if given is None else Path(given)
         pairs = pairs_of(self.rundir, Registry.discover(), folder, self._objects)
         told = self._labels(count, label) if pairs is None else pairs.told(count)
@@ -201,6 +208,7 @@ def train(
     Raises:
         GanzooError: Whatever goes wrong; see :mod:`ganzoo.errors`.
     """
+    one_length(epochs=epochs, kimg=kimg, steps=steps, minutes=minutes)
     registry = Registry.discover()
     objects: dict[str, Any] = {}
     overrides = dict(settings or {})

@@ -65,11 +65,20 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def env_of(info: Mapping[str, Any]) -> Env:
-    """Return what the parts of a recorded run were built for."""
-    said = info["env"]
-    condition = said["condition"]
-    channels, height, width = said["image_shape"]
-    return Env((channels, height, width), Condition(condition["kind"], tuple(condition["shape"])))
+    """Return what the parts of a recorded run were built for.
+
+    Raises:
+        CheckpointError: The record does not say it.
+    """
+    try:
+        condition, (channels, height, width) = info["env"]["condition"], info["env"]["image_shape"]
+        condition = Condition(condition["kind"], tuple(condition["shape"]))
+    except (LookupError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"run.json of {info.get('name', 'this run')} does not say what its parts were built"
+            " for; it was ended before it began, or is damaged: start a new one"
+        ) from error
+    return Env((channels, height, width), condition)
 
 
 def check_local(info: Mapping[str, Any], objects: Mapping[str, Any], *, trust_code: bool) -> None:

@@ -46,23 +46,43 @@ def with_length(built: Outline, epochs: float | None, steps: int | None) -> Outl
         raise RecipeError(f"{key}: {value} is no length") from None
     if epochs is None and steps is None:
         return built
-    plan = replace(built.plan, training=replace(training, kimg=kimg, minutes=None))
-    return replace(built, plan=plan)
+    origins = {**built.plan.origins, "training.kimg": "--steps" if epochs is None else "--epochs"}
+    training = replace(training, kimg=kimg, minutes=None)
+    return replace(built, plan=replace(built.plan, training=training, origins=origins))
+
+
+def one_length(**said: object) -> None:
+    """Refuse a length that is said more than once.
+
+    Raises:
+        RecipeError: It names all that were said.
+    """
+    given = [key for key, value in said.items() if value is not None]
+    if len(given) > 1:
+        raise RecipeError(f"{' and '.join(given)} all say how long; give one")
 
 
 def longer(plan: Plan, kimg: str | None, minutes: float | None, run: RunDir, nimg: int) -> Plan:
-    """Return the plan of a run with a new end."""
+    """Return the plan of a run with a new end.
+
+    Raises:
+        RecipeError: It is no end, or the run has reached it.
+    """
+    one_length(kimg=kimg, minutes=minutes)
     training = plan.training
     if minutes is not None:
+        if not 0 < minutes < math.inf:
+            raise RecipeError(f"--minutes {minutes} is no length; write 30")
         return replace(plan, training=replace(training, minutes=minutes))
     if kimg is not None:
         try:
             end = float(kimg) + (nimg / 1000 if training.minutes else training.kimg) * (
                 kimg.startswith("+")
             )
-            math.ceil(end * 1000)
+            if math.ceil(end * 1000) <= 0 or float(kimg) <= 0:
+                raise ValueError
         except (ValueError, OverflowError):
-            raise RecipeError(f"--kimg {kimg!r} is no number; write 600 or +100") from None
+            raise RecipeError(f"--kimg {kimg!r} is no length; write 600 or +100") from None
         training = replace(training, kimg=end, minutes=None)
     over = training.minutes is None and nimg >= training.kimg * 1000
     # A run killed after its last checkpoint has yet to say that it is done.

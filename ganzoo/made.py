@@ -11,7 +11,7 @@ from torchvision.transforms.functional import rgb_to_grayscale
 
 from ganzoo import build
 from ganzoo.data.resident import told_of
-from ganzoo.errors import CheckpointError, RecipeError, did_you_mean
+from ganzoo.errors import CheckpointError, MachineError, RecipeError, did_you_mean
 from ganzoo.files import write_aside
 from ganzoo.identity import check_local, env_of, plan_of
 from ganzoo.pairs import SHOWN, Pairs
@@ -47,11 +47,12 @@ def load_generator(
         CheckpointError: There is no such checkpoint.
     """
     info = run.read_info()
+    env = env_of(info)
     generator_only = {"made_by": {"generator": info["made_by"]["generator"]}}
     check_local(generator_only, objects or {}, trust_code=True)  # -p named its file
     path, _ = averaged(run, at)
     plan = plan_of(run, registry)
-    network = build.generator(registry, plan, env_of(info), objects)
+    network = build.generator(registry, plan, env, objects)
     group = "generator" if raw else "generator_ema"
     load_network(network, checkpoint.load_group(path, group), group)
     return network.to(devices.candidates(device)[0]).eval()
@@ -69,14 +70,21 @@ def averaged(run: RunDir, at: int | None = None) -> tuple[Path, int]:
     """
     moments = checkpoint.moments(run.checkpoints)
     if not moments:
-        raise CheckpointError(
-            f"{run.path.name} has no checkpoint yet", hint=f"ganzoo resume {run.number}"
-        )
+        raise CheckpointError(f"{run.path.name} has no checkpoint yet", hint=_until_then(run))
     if at is not None and at not in moments:
         known = ", ".join(str(moment) for moment in moments)
         raise CheckpointError(f"{run.path.name} has no checkpoint at {at} images; it has {known}")
     nimg = max(moments) if at is None else at
     return run.checkpoint(nimg), nimg
+
+
+def _until_then(run: RunDir) -> str:
+    """Say what to do about a run without a checkpoint, from which nobody can go on."""
+    try:
+        with run.hold():
+            return "start a new one: ganzoo train"
+    except MachineError as error:  # somebody trains it
+        return str(error)
 
 
 def moment_called(run: RunDir, word: str | None) -> int | None:

@@ -32,6 +32,8 @@ _PLACES = ("path", "root")  # of a data set: of no use elsewhere, and nobody's b
 _HERE = {"--out": 1, "--data-root": 1, "--plain": 0, "--quiet": 0, "-q": 0}
 """Options of a command that say how it was run here, and how many words each takes."""
 
+_DAMAGE = (OSError, ValueError, RecursionError)  # of a file that is text
+
 _NEEDED = ("model", "nimg", "config", "env", "made_by")
 
 
@@ -47,14 +49,17 @@ def export(run: RunDir, output: Path, at: int | None = None) -> Path:
         The file that was written; of the same run it always has the same bytes.
 
     Raises:
-        RecipeError: The output is of another kind.
+        RecipeError: The output is of another kind, or the run's settings cannot be read.
         CheckpointError: There is no such checkpoint.
     """
     if output.suffix != ".safetensors":
         raise RecipeError(f"{output}: a generator is exported to a .safetensors file")
     path, nimg = averaged(run, at)
     info = run.read_info()
-    config = tomlkit.parse(run.config.read_text(encoding="utf-8"))
+    try:
+        config = tomlkit.parse(run.config.read_text(encoding="utf-8"))
+    except _DAMAGE as error:
+        raise RecipeError(f"{run.config}: cannot be read ({error}); restore the file") from error
     for place in _PLACES:
         config.get("dataset", {}).pop(place, None)
     training = config.get("training", {})
@@ -81,7 +86,7 @@ def card(file: Path) -> Mapping[str, Any]:
         said |= {key: said[key] for key in _NEEDED}
         _check(said)
         return said
-    except (OSError, ValueError, LookupError, TypeError, RecursionError, struct.error) as error:
+    except (*_DAMAGE, LookupError, TypeError, struct.error, CheckpointError) as error:
         raise CheckpointError(
             f"{file}: is no generator of ganzoo's ({error}); write one with ganzoo export"
         ) from error

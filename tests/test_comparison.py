@@ -265,6 +265,12 @@ def test_what_is_no_seed_is_told(said: str) -> None:
         seeds(said)
 
 
+def test_a_range_that_is_too_long_is_told_with_the_most() -> None:
+    assert len(seeds("0-999")) == 1000
+    with pytest.raises(RecipeError, match="'0-1000' is a range of more than 1000"):
+        seeds("0-1000")
+
+
 def test_a_sweep_has_the_next_number_and_never_that_of_another(tmp_path: Path) -> None:
     a_run(tmp_path, sweep="sweep-4")
     a_run(tmp_path).info.write_text("{")

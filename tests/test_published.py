@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file, save
 
 from ganzoo import runner
+from ganzoo.api import Run
 from ganzoo.cli.main import main
 from ganzoo.errors import CheckpointError, RecipeError
 from ganzoo.made import load_generator
@@ -115,6 +116,48 @@ def test_the_command_line_exports_and_names_the_sum(
     said = capsys.readouterr()
     assert sha256(written).hexdigest() in said.err
     assert said.out == f"{run.name}.safetensors\n"
+
+
+def test_the_command_line_exports_the_checkpoint_that_sample_takes(
+    run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", str(run.path), "-o", str(tmp_path / "a.safetensors"), "--checkpoint"]
+
+    assert main([*words, "40"]) == 0
+    assert card(tmp_path / "a.safetensors")["nimg"] == 40
+    capsys.readouterr()
+    assert main([*words, "best"]) == 8
+    assert "has not been evaluated, so none is best" in capsys.readouterr().err
+    assert main([*words, "newest"]) == 2
+    assert "or best" in capsys.readouterr().err
+
+
+def test_a_run_without_readable_settings_is_not_exported(run: RunDir, tmp_path: Path) -> None:
+    kept = run.config.read_bytes()
+    try:
+        for damage in (b"\xff", b"a = "):
+            run.config.write_bytes(damage)
+            with pytest.raises(RecipeError, match=r"config\.toml: cannot be read"):
+                export(run, tmp_path / "a.safetensors")
+        run.config.unlink()
+        with pytest.raises(RecipeError, match=r"config\.toml: cannot be read"):
+            export(run, tmp_path / "a.safetensors")
+    finally:
+        run.config.write_bytes(kept)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_pictures_at_all_are_refused(run: RunDir, count: int) -> None:
+    with pytest.raises(RecipeError, match="there is no picture to make"):
+        Run(run).sample(count)
+
+
+def test_a_file_that_does_not_say_what_it_was_built_for_is_named(tmp_path: Path) -> None:
+    said = {"model": "gan", "nimg": 1, "config": "", "env": {}, "made_by": {}}
+    file = tmp_path / "bare.safetensors"
+    file.write_bytes(save({}, metadata={"ganzoo": json.dumps(said)}))
+    with pytest.raises(CheckpointError, match=r"bare\.safetensors: is no generator of ganzoo's"):
+        card(file)
 
 
 def test_every_recipe_of_ours_ships_a_small_generator_and_the_page_tells_its_sum() -> None:

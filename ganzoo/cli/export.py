@@ -15,13 +15,13 @@ from ganzoo.rundir import find, runs_root
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A .safetensors file."
 )
-@click.option("--checkpoint", type=int, metavar="NIMG", help="The newest if not said.")
+@click.option("--checkpoint", metavar="NIMG|best", help="The newest if not said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the path.")
 def command(
     run: str,
     output: Path | None,
-    checkpoint: int | None,
+    checkpoint: str | None,
     out: Path | None,
     quiet: bool,
 ) -> None:
@@ -31,9 +31,11 @@ def command(
     draws from.
     """
     found = find(runs_root(out), run)
+    from ganzoo.made import moment_called
     from ganzoo.published import export
 
-    path = export(found, output or Path(f"{found.name}.safetensors"), checkpoint)
+    at = moment_called(found, checkpoint)
+    path = export(found, output or Path(f"{found.name}.safetensors"), at)
     if not quiet:
         written = path.read_bytes()
         remark(f"{len(written) / 1e6:.2f} MB, sha256 {sha256(written).hexdigest()}")

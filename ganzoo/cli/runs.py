@@ -14,6 +14,7 @@ from ganzoo.cli import wording
 from ganzoo.cli.asked import Asked
 from ganzoo.cli.main import as_typed
 from ganzoo.cli.screen import Cells, say, table
+from ganzoo.discovery import reason_of
 from ganzoo.errors import DataError
 from ganzoo.files import alive
 from ganzoo.rundir import RunDir, listing, runs_root
@@ -43,10 +44,19 @@ def command(asked: Asked, out: Path | None, as_json: bool) -> None:
 def described(run: RunDir) -> dict[str, Any]:
     """Return what is known of a run without reading its trace; never fails for a damaged one."""
     try:
-        info = run.read_info()
+        found = _described(run)
+        _cells(found, datetime.now().astimezone())  # what is of another kind fails here
     except DataError as error:
-        return {"run": run.number, "path": str(run.path), "status": "damaged", "why": str(error)}
-    last = last_row(run)
+        why = str(error)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        why = f"{run.info}: not as ganzoo writes it ({reason_of(error)}); restore the file"
+    else:
+        return found
+    return {"run": run.number, "path": str(run.path), "status": "damaged", "why": why}
+
+
+def _described(run: RunDir) -> dict[str, Any]:
+    info, last = run.read_info(), last_row(run)
     return {
         "run": run.number,
         "path": str(run.path),
@@ -104,7 +114,7 @@ def _cells(said: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         str(said["resolution"] or "?"),
         kimg,
         f"{best['metric']} {best['value']:.4g}" if best else "",
-        said["health"] or "",
+        str(said["health"] or ""),
         said["status"],
         _when(said, now),
         wording.span(said["wall_sec"]),

@@ -1,5 +1,6 @@
 """``ganzoo train``: words become a plan, and the runner plays it. No option has a default here."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,6 +113,11 @@ def _play(asked: Asked, said: Mapping[str, Any], record: Mapping[str, Any] | Non
     registry = asked.registry()
     plan = plan_of(registry, said)
     if said["print_config"]:
+        if said["epochs"] is not None or said["steps"] is not None:  # its parts know the kimg
+            from ganzoo import build, length
+
+            built = build.outline(plan, registry)
+            plan = length.with_length(built, said["epochs"], said["steps"]).plan
         screen.say(plan.to_toml().rstrip())
         return 0
     from ganzoo import runner
@@ -126,7 +132,7 @@ def _play(asked: Asked, said: Mapping[str, Any], record: Mapping[str, Any] | Non
             observers=[shown],
             epochs=said["epochs"],
             steps=said["steps"],
-            command=(asked.program, *asked.words),
+            command=(*shlex.split(asked.program), *asked.words),
             record=record,
             profile=said["profile"],
         )

@@ -24,9 +24,8 @@ def seeds(said: str) -> list[int]:
         match = re.fullmatch(r"([0-9]{1,18})(?:-([0-9]{1,18}))?", word)
         numbers = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
         if not 0 < len(numbers) <= _MOST:
-            raise RecipeError(
-                f"--seeds {said!r}: {word!r} is neither a seed nor a range; write 0,1,2 or 0-4"
-            )
+            what = f"a range of more than {_MOST}" if numbers else "neither a seed nor a range"
+            raise RecipeError(f"--seeds {said!r}: {word!r} is {what}; write 0,1,2 or 0-4")
         found += numbers
     return list(dict.fromkeys(found))
 

@@ -87,6 +87,7 @@ def test_every_command_has_help(name: str, capsys: Said) -> None:
         (["train", "dcgan", "--loss", "hing"], 2, "Did you mean hinge"),
         (["train", "dcgan", "--epochs", "2", "--kimg", "9"], 2, "--epochs and --kimg"),
         (["train", "dcgan", "--minutes", "0"], 2, "--minutes"),
+        (["train", "dcgan", "--seeds", "0-100000"], 2, "a range of more than 1000"),
         (["train"], 2, "ganzoo list"),
         (["train", "dcgan", "--config", "no.toml"], 2, "no.toml"),
         (["train", "dcgan", "-d", "./photo"], 3, "photos"),
@@ -122,14 +123,33 @@ def test_an_error_is_one_line_with_its_exit_code_and_the_cure(
 
 
 def test_a_run_without_checkpoint_is_exit_8(tmp_path: Path, capsys: Said) -> None:
-    a_run(
+    run = a_run(
         tmp_path / "runs",
         made_by={"generator": {"kind": "generator", "id": "dcgan/dcgan", "distribution": "x"}},
         env={"image_shape": [1, 32, 32], "condition": {"kind": "none", "shape": []}},
     )
 
+    for words in (["sample", "1"], ["export", "1"], ["eval", "1"]):
+        assert main(words) == 8
+        err = capsys.readouterr().err
+        assert "has no checkpoint yet   start a new one: ganzoo train" in err
+        assert "resume" not in err
+        with run.hold():
+            assert main(words) == 8
+        err = capsys.readouterr().err
+        assert "has no checkpoint yet   run 1 is in use by pid" in err
+
+
+@pytest.mark.parametrize("env", [None, 5, {"condition": {}}, {"image_shape": [1, 32]}])
+def test_a_record_that_does_not_say_what_the_parts_were_built_for_is_exit_8(
+    env: object, tmp_path: Path, capsys: Said
+) -> None:
+    run = a_run(tmp_path / "runs", **({} if env is None else {"env": env}))
+
     assert main(["sample", "1"]) == 8
-    assert "has no checkpoint yet" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"run.json of {run.name} does not say what its parts were built for" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_a_bug_is_one_line_and_debug_shows_where(
@@ -367,6 +387,59 @@ def test_print_config_repeats_itself(capsys: Said) -> None:
     ]
     assert "kimg = 7" in first
     assert 'use = "hinge" # --loss' in first
+
+
+@pytest.mark.parametrize(
+    ("words", "kimg"),
+    [
+        (["--steps", "5"], "kimg = 0.04 # --steps"),
+        (["--epochs", "3"], "kimg = 0.12 # --epochs"),
+        (["--steps", "5", "--seeds", "1,2"], "kimg = 0.04 # --steps"),
+    ],
+)
+def test_print_config_keeps_a_length_in_steps_or_epochs(
+    words: list[str], kimg: str, capsys: Said
+) -> None:
+    tiny = ["train", "gan", "--batch-size", "8", "--set", "dataset.count=40"]
+
+    assert main([*tiny, *words, "--print-config"]) == 0
+
+    printed = capsys.readouterr().out
+    assert kimg in printed
+    Path("mine.toml").write_text(printed)
+    assert main(["train", "--config", "mine.toml", "--print-config"]) == 0
+    assert kimg.partition(" #")[0] + " # mine.toml" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema": 1, "model": 5, "nimg": "x"}',
+        '{"schema": 1, "best": {"value": 3}}',
+        '{"schema": 1, "best": 3}',
+        '{"schema": 1, "nimg": 7, "total_kimg": "x"}',
+        '{"schema": 1, "wall_sec": [1]}',
+        '{"schema": 1, "wall_sec": NaN}',
+        '{"schema": 1, "wall_sec": Infinity}',
+    ],
+)
+def test_a_record_that_ganzoo_did_not_write_costs_its_own_row_only(
+    text: str, tmp_path: Path, capsys: Said
+) -> None:
+    a_run(tmp_path / "runs").info.write_text(text)
+    a_run(tmp_path / "runs")
+
+    assert main(["runs"]) == 0
+    _, second, first = capsys.readouterr().out.splitlines()
+    assert first.split() == ["1", "0001-dcgan-digits", "damaged"]
+    assert "180/300" in second
+
+    assert main(["runs", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["runs"]
+    assert [each["status"] for each in said] == ["done", "damaged"]
+    assert "restore the file" in said[1]["why"]
 
 
 def test_runs_reads_only_the_record_and_the_end_of_the_trace(tmp_path: Path, capsys: Said) -> None:

@@ -53,6 +53,33 @@ def test_a_run_ends_with_commands_that_work(
     assert " epoch 2/2 kimg 0.08 d_loss " in said
 
 
+def test_a_run_notes_the_program_as_the_words_that_were_typed(trained: Path) -> None:
+    info = json.loads((trained / "runs" / "0001-gan-digits" / "run.json").read_text())
+    assert info["command"].startswith("python -m ganzoo train gan --batch-size 8 ")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--minutes", "nan"], "--minutes nan is no length"),
+        (["--minutes", "inf"], "--minutes inf is no length"),
+        (["--kimg", "-1"], "--kimg '-1' is no length"),
+        (["--kimg", "0.08"], "go on with --kimg +0.08"),
+    ],
+)
+def test_a_run_does_not_go_on_without_an_end(
+    words: list[str],
+    told: str,
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(trained)
+
+    assert main(["resume", "1", "--device", "cpu", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_sample_quiet_prints_only_the_path_and_a_picture_depends_on_its_seed_alone(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
