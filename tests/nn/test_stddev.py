@@ -61,7 +61,7 @@ def test_a_batch_below_a_group_is_one_group() -> None:
 
 
 def test_a_batch_that_is_no_whole_number_of_groups_is_refused() -> None:
-    with pytest.raises(FitError, match=r"6 images is no whole number of groups of 4.*batch-size 4,"):
+    with pytest.raises(FitError, match=r"6 images is no whole number of groups of 4.*-size 4,"):
         MinibatchStddev(4)(_random(6, 1, 2, 2))
 
 
