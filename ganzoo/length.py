@@ -18,14 +18,16 @@ def due(since: int, nimg: int, every_kimg: float | None) -> bool:
 
 
 def tick_nimg(built: Outline, total: int | None) -> int:
-    """Return the images between two ticks: 20 a run, and at least one an epoch."""
+    """Return the images between two ticks: 20 a run, and at least one an epoch.
+
+    Where minutes bound the run, nobody knows how many images that is: 10 kimg then.
+    """
     training = built.plan.training
     if training.tick_kimg is not None:
         return max(1, round(training.tick_kimg * 1000))
-    epoch = built.info.count
     if total is None:
-        return max(epoch, 10_000)
-    return max(min(epoch, total // 20), total // 100, training.batch_size)
+        return max(10_000, training.batch_size)
+    return max(min(built.info.count, total // 20), total // 100, training.batch_size)
 
 
 def with_length(built: Outline, epochs: float | None, steps: int | None) -> Outline:

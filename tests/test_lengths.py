@@ -11,7 +11,7 @@ from ran import a_run
 import ganzoo
 from ganzoo import build
 from ganzoo.errors import RecipeError
-from ganzoo.length import longer, with_length
+from ganzoo.length import longer, tick_nimg, with_length
 from ganzoo.plan import Plan, resolve
 from ganzoo.registry import Registry
 
@@ -70,3 +70,16 @@ def test_a_length_in_images_says_who_gave_it(
 
     assert (plan.training.kimg, plan.training.minutes) == (pytest.approx(kimg), None)
     assert plan.origin("training.kimg") == origin
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "images"),
+    [(60_000, 600_000, 30_000), (2_000, 30_000, 1_500), (200, 100_000, 1_000)],
+)
+def test_a_tick_comes_twenty_times_a_run_and_once_an_epoch(
+    count: int, total: int, images: int
+) -> None:
+    built = build.outline(a_plan(f"dataset.count={count}"), REGISTRY)
+
+    assert tick_nimg(built, total) == images
+    assert tick_nimg(built, None) == 10_000  # of a run that minutes bound

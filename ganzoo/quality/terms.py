@@ -85,7 +85,8 @@ _WRITTEN = {
         size: steps = kimg x 1000 / batch size, epochs = kimg x 1000 / images.""",
     "step": """One move of D, or as many as algorithm.d_steps says, and one of G.""",
     "tick": """A point at which numbers are averaged and a row is written: 20 times a run,
-        and at least once an epoch. training.tick_kimg sets it.""",
+        and at least once an epoch; every 10 kimg where minutes bound the run.
+        training.tick_kimg sets it.""",
     "EMA": """The averaged generator: an exponential moving average of G's weights, steadier than G
         itself. Samples, evaluations and exports use it. training.ema_halflife_kimg says how far
         it looks back.""",
