@@ -192,18 +192,39 @@ def changes(
     words = []
     for key, before, now in _changed_settings(info.get("settings", {}), built.plan):
         if not any(fnmatch(key, pattern) for pattern in free):
-            optimizers = key.startswith("optimizer.")
-            other = "add --weights-only" if optimizers else "start a new run with ganzoo train"
-            raise CheckpointError(
-                f"{run.config}: {key} was {before} and is {now} now, which no checkpoint of this"
-                f" run fits; put it back, or {other}"
-            )
+            raise _changed(run, key, before, now)
         words.append(f"{key} {before} -> {now}")
     old, new = info.get("environment", {}), environment(device)
     old, new = old | _versions(info["made_by"]), new | _versions(built.made_by)
     differ = [key for key in new if key in old and old[key] != new[key]]
     settings = [f"settings changed: {', '.join(words)}"] if words else []
     return settings + [f"not bit-exact: {key} {old[key]} -> {new[key]}" for key in differ]
+
+
+def check_parts(run: RunDir, plan: Plan, *, other_data: bool = False) -> None:
+    """Refuse other parts than the run had, before the settings of those are tried on them.
+
+    Args:
+        run: The run, with its record of the last sitting.
+        plan: What its config.toml says now.
+        other_data: Whether it may be another data set.
+
+    Raises:
+        CheckpointError: A part is another one; both are named.
+    """
+    for key, before, now in _changed_settings(run.read_info().get("settings", {}), plan):
+        slot = key.removesuffix(".use")
+        if slot in plan.parts and before != "none" and not (other_data and slot == "dataset"):
+            raise _changed(run, key, before, now)
+
+
+def _changed(run: RunDir, key: str, before: Any, now: Any) -> CheckpointError:
+    optimizers = key.startswith("optimizer.")
+    other = "add --weights-only" if optimizers else "start a new run with ganzoo train"
+    return CheckpointError(
+        f"{run.config}: {key} was {before} and is {now} now, which no checkpoint of this"
+        f" run fits; put it back, or {other}"
+    )
 
 
 def _changed_settings(before: Mapping[str, Any], plan: Plan) -> Iterator[tuple[str, Any, Any]]:

@@ -22,6 +22,7 @@ from ganzoo.identity import (
     changes,
     check_data,
     check_local,
+    check_parts,
     identity,
     keep_settings,
     plan_of,
@@ -155,6 +156,7 @@ def resume(
     with run.hold(), beginning(run), ExitStack() as inside:
         loaded = checkpoint.load(run.checkpoints, start)
         plan = longer(plan_of(run, registry), kimg, minutes, run, loaded.nimg)
+        check_parts(run, plan, other_data=allow_other_data)
         built = build.outline(plan, registry, objects)
         chosen, notes = devices.choose(built.networks, built.env, built.z_dim, device)
         inside.enter_context(enough_memory(plan.training, built.env.resolution, chosen))
